@@ -1,0 +1,18 @@
+/** What happens during a build, for progress displays and logs. */
+import type { LayerSource } from './image/layer.js'
+
+export type BuildEvent =
+  /** A layer's checksum pass is done; layers finish in any order. */
+  | { type: 'layer-checksummed'; source: LayerSource; digest: string; size: number }
+  /** The image has no base; comes once, first. */
+  | { type: 'no-base' }
+  /** The layer is next to be written. `number` counts from 1. */
+  | { type: 'layer-started'; number: number; source: LayerSource }
+  /** All bytes of the layer are written. */
+  | { type: 'layer-streamed'; number: number; source: LayerSource; digest: string; size: number }
+  | { type: 'manifests-started' }
+  /** Bytes of the image handed to the output so far. */
+  | { type: 'bytes'; total: number }
+  | { type: 'done' }
+
+export type Emit = (event: BuildEvent) => void

@@ -1,0 +1,88 @@
+/** The three sources of layers: a base image, lists of store paths, the customisation layer. */
+import { ImageError } from '../errors.js'
+import type { Emit } from '../events.js'
+import type { BaseImage } from '../layers/base.js'
+import type { LayerPool } from '../pool/pool.js'
+import type { Streamer } from '../pool/streamer.js'
+import { pythonListRepr } from '../python/repr.js'
+import type { Conf } from '../spec/conf.js'
+import { newMember } from '../tar/header.js'
+import type { Layer, LayerInfo, LayerSource } from './layer.js'
+
+/**
+ * A layer whose checksum pass was queued; called with the streamer it queues the streaming pass too. In
+ * between the base image is opened, whose layers come first.
+ */
+export type StartedLayer = (streamer: Streamer) => Layer
+
+/** The base's layers, in order. One producer copies them all, so that a compressed base is read once. */
+export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer): Layer[] {
+  const { path, compression, fingerprint } = base
+  const ranges = base.layers.map(({ dataOffset, member }) => ({ offset: dataOffset, size: member.size }))
+  const production = streamer.enqueue((ring) => pool.run('ranges', { path, compression, fingerprint, ranges, ring }))
+  return base.layers.map(({ member, diffId }, i) => ({
+    source: { kind: 'base', name: member.name },
+    info: Promise.resolve({ digest: diffId, size: member.size, member }),
+    stream: async (write) => {
+      await streamer.copy(production, member.size, write)
+      if (i === base.layers.length - 1) await streamer.settled(production)
+    },
+  }))
+}
+
+/** @throws ImageError STORE_PATH_INVALID when a path is not in the configuration's store directory */
+export function storeLayer(paths: readonly string[], conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
+  const outside = paths.filter((path) => !path.startsWith(conf.storeDir))
+  if (outside.length > 0) {
+    throw new ImageError('STORE_PATH_INVALID', `expected paths in ${conf.storeDir}, found ${pythonListRepr(outside)}`)
+  }
+  const { mtime, uid, gid, uname, gname } = conf
+  const owner = { mtime, uid, gid, uname, gname }
+  const source: LayerSource = { kind: 'store', paths }
+  const checksum = announced(pool.checksumPass('checksum', { paths, owner }), source, emit)
+  return (streamer) => {
+    const production = streamer.enqueue(async (ring) => pool.run('archive', { plan: (await checksum).plan, owner, ring }))
+    const info = checksum.then(({ digest, size }): LayerInfo => {
+      return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
+    })
+    return { source, info: handled(info), stream: streamWhole(info, production, streamer) }
+  }
+}
+
+export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
+  const directory = conf.customisationLayer
+  const source: LayerSource = { kind: 'customisation', directory }
+  const opened = announced(pool.checksumPass('openCustomisation', { directory }), source, emit)
+  return (streamer) => {
+    const production = streamer.enqueue(async (ring) => {
+      const { path, size, fingerprint } = await opened
+      await pool.run('ranges', { path, compression: 'none', fingerprint, ranges: [{ offset: 0, size }], ring })
+    })
+    const info = opened.then(({ digest, size, member }): LayerInfo => {
+      return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }
+    })
+    return { source, info: handled(info), stream: streamWhole(info, production, streamer) }
+  }
+}
+
+function streamWhole(info: Promise<LayerInfo>, production: ReturnType<Streamer['enqueue']>, streamer: Streamer): Layer['stream'] {
+  return async (write) => {
+    await streamer.copy(production, (await info).size, write)
+    await streamer.settled(production)
+  }
+}
+
+function announced<T extends { digest: string; size: number }>(checksum: Promise<T>, source: LayerSource, emit: Emit): Promise<T> {
+  return handled(
+    checksum.then((found) => {
+      emit({ type: 'layer-checksummed', source, digest: found.digest, size: found.size })
+      return found
+    }),
+  )
+}
+
+/** The promise itself; that it may fail before its turn comes is no unhandled rejection. */
+function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
+}

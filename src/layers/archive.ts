@@ -1,0 +1,82 @@
+/**
+ * Plan → archive bytes: the one producer behind both passes. The checksum pass feeds a digest with it, the
+ * streaming pass a pipe, and since both read the same plan, what was hashed is what is written.
+ */
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
+import { ImageError, systemCode, systemReason } from '../errors.js'
+import { fsPath } from '../python/fs-encoding.js'
+import { pythonRepr } from '../python/repr.js'
+import { BLOCK, endOfArchiveLength, paddingOf } from '../tar/header.js'
+import { changed, expectSame } from './fingerprint.js'
+import { LayerHeaders, type Owner } from './layer-headers.js'
+import { type Entry, Kind, readPlan } from './plan.js'
+import { type Sink, SinkWriter } from './sink.js'
+
+export interface ArchiveOptions {
+  /**
+   * Whether to look again at each file and directory after the plan was made, and fail with FILE_CHANGED
+   * when its size, inode, mtime or ctime is another.
+   */
+  recheck: boolean
+}
+
+/**
+ * Writes a store layer's archive: `/nix/` and `/nix/store/`, then the planned members, then the end blocks.
+ * @returns the archive's size in bytes
+ * @throws ImageError FILE_CHANGED or FILE_UNREADABLE, naming the file
+ */
+export function writeArchive(plan: Uint8Array, owner: Owner, sink: Sink, options: ArchiveOptions): number {
+  const headers = new LayerHeaders(owner)
+  const out = new SinkWriter(sink)
+  out.write(headers.directory('/nix'))
+  out.write(headers.directory('/nix/store'))
+  const parents: string[] = []
+  readPlan(plan, (entry) => {
+    const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
+    if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
+    if (headers.writeShort(entry, path, out.buffer, out.at)) out.advance(BLOCK)
+    else out.write(headers.long(entry, path))
+    if (entry.kind === Kind.file) copyFile(entry, path, out, options.recheck)
+    else if (entry.kind === Kind.directory && options.recheck) recheckDirectory(entry, path)
+  })
+  out.zeros(endOfArchiveLength(out.total))
+  out.end()
+  return out.total
+}
+
+// A file may have become a symlink, or a fifo that nobody writes to: neither is followed or waited for.
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, recheck: boolean): void {
+  const fd = attempt(path, () => openSync(fsPath(path), OPEN_FLAGS))
+  try {
+    let left = entry.size
+    while (left > 0) {
+      const room = Math.min(left, out.buffer.length - out.at)
+      const count = attempt(path, () => readSync(fd, out.buffer, out.at, room, null))
+      if (count === 0) throw changed(pythonRepr(path), `${entry.size} bytes`, `${entry.size - left}`)
+      out.advance(count)
+      left -= count
+    }
+    if (recheck) expectSame(pythonRepr(path), entry, attempt(path, () => fstatSync(fd)))
+  } finally {
+    closeSync(fd)
+  }
+  out.zeros(paddingOf(entry.size))
+}
+
+function recheckDirectory(entry: Readonly<Entry>, path: string): void {
+  const stats = attempt(path, () => lstatSync(fsPath(path)))
+  expectSame(pythonRepr(path), { ...entry, size: stats.size }, stats)
+}
+
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw changed(pythonRepr(path), 'it to be there', 'nothing', error)
+    if (code === 'ELOOP') throw changed(pythonRepr(path), 'a file', 'a symbolic link', error)
+    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, { cause: error })
+  }
+}

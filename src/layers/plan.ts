@@ -1,0 +1,111 @@
+/**
+ * A layer's plan: every member of its archive in order, found once by the walk and used by both passes.
+ * It is packed into one shared buffer (about 60 bytes an entry), because plans of all layers are kept
+ * until they are streamed and go from thread to thread: only small facts pile up, never contents.
+ *
+ * Entries are in depth-first order, so an entry's path is its name behind the names of its ancestors,
+ * and its depth is all that must be stored of them.
+ */
+import { fsDecode, fsEncode, isAscii } from '../python/fs-encoding.js'
+
+export const Kind = { file: 0, directory: 1, symlink: 2, fifo: 3, characterDevice: 4, blockDevice: 5 } as const
+export type Kind = (typeof Kind)[keyof typeof Kind]
+
+/** One member. Strings are Python strings. */
+export interface Entry {
+  kind: Kind
+  /** 0 for a store path, one more for each directory below it. */
+  depth: number
+  /** A store path's whole path at depth 0, otherwise the last component. */
+  name: string
+  /** Permission bits, masked with 0o7777. */
+  mode: number
+  /** Bytes of a file's content, 0 for other kinds. */
+  size: number
+  /** A symlink's target, empty for other kinds. */
+  target: string
+  /** A device's number (`st_rdev`), 0 for other kinds. */
+  device: number
+  /** With size, what tells that a file or directory is still the one that was planned. */
+  inode: number
+  mtimeMs: number
+  ctimeMs: number
+}
+
+/** Packs entries; `finish` gives the plan. */
+export class PlanWriter {
+  private buffer = Buffer.allocUnsafe(1 << 14)
+  private length = 0
+
+  add(entry: Entry): void {
+    const name = encodeText(entry.name)
+    const target = encodeText(entry.target)
+    this.reserve(FIXED + name.length + target.length)
+    const { buffer } = this
+    let at = this.length
+    buffer[at] = entry.kind
+    at = buffer.writeUInt16LE(entry.depth, at + 1)
+    at = buffer.writeUInt16LE(entry.mode, at)
+    at = buffer.writeDoubleLE(entry.kind === Kind.file ? entry.size : entry.device, at)
+    at = buffer.writeDoubleLE(entry.inode, at)
+    at = buffer.writeDoubleLE(entry.mtimeMs, at)
+    at = buffer.writeDoubleLE(entry.ctimeMs, at)
+    at = this.text(name, at)
+    this.length = this.text(target, at)
+  }
+
+  /** The packed plan, in shared memory of just its size. */
+  finish(): Uint8Array {
+    const plan = new Uint8Array(new SharedArrayBuffer(this.length))
+    plan.set(this.buffer.subarray(0, this.length))
+    return plan
+  }
+
+  private text(bytes: Buffer, at: number): number {
+    at = this.buffer.writeUInt16LE(bytes.length, at)
+    return at + bytes.copy(this.buffer, at)
+  }
+
+  private reserve(bytes: number): void {
+    if (this.length + bytes <= this.buffer.length) return
+    const grown = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + bytes))
+    this.buffer.copy(grown, 0, 0, this.length)
+    this.buffer = grown
+  }
+}
+
+/** Calls `visit` for each entry in order. The entry object is reused: copy what is to be kept. */
+export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>) => void): void {
+  const buffer = Buffer.from(plan.buffer, plan.byteOffset, plan.length)
+  const entry: Entry = { kind: 0, depth: 0, name: '', mode: 0, size: 0, target: '', device: 0, inode: 0, mtimeMs: 0, ctimeMs: 0 }
+  let at = 0
+  while (at < buffer.length) {
+    entry.kind = buffer[at]! as Kind
+    entry.depth = buffer.readUInt16LE(at + 1)
+    entry.mode = buffer.readUInt16LE(at + 3)
+    const amount = buffer.readDoubleLE(at + 5)
+    entry.size = entry.kind === Kind.file ? amount : 0
+    entry.device = entry.kind === Kind.file ? 0 : amount
+    entry.inode = buffer.readDoubleLE(at + 13)
+    entry.mtimeMs = buffer.readDoubleLE(at + 21)
+    entry.ctimeMs = buffer.readDoubleLE(at + 29)
+    const nameEnd = at + 39 + buffer.readUInt16LE(at + 37)
+    entry.name = decodeText(buffer, at + 39, nameEnd)
+    const targetEnd = nameEnd + 2 + buffer.readUInt16LE(nameEnd)
+    entry.target = decodeText(buffer, nameEnd + 2, targetEnd)
+    at = targetEnd
+    visit(entry)
+  }
+}
+
+/** Bytes of an entry without its texts. */
+const FIXED = 1 + 2 + 2 + 4 * 8 + 2 * 2
+
+function encodeText(text: string): Buffer {
+  return isAscii(text) ? Buffer.from(text, 'latin1') : fsEncode(text)
+}
+
+function decodeText(buffer: Buffer, start: number, end: number): string {
+  for (let i = start; i < end; i++) if (buffer[i]! >= 0x80) return fsDecode(buffer.subarray(start, end))
+  return buffer.toString('latin1', start, end)
+}

@@ -1,0 +1,41 @@
+/** What a worker can be asked to do: the messages between threads, and the functions behind them. */
+import { toWire, type WireError } from '../errors.js'
+import type { RingMemory } from '../ring/layout.js'
+import { RingWriter } from '../ring/writer.js'
+import { writeArchive } from './archive.js'
+import { type BaseImage, openBase } from './base.js'
+import { checksumLayer, type LayerChecksum } from './checksum.js'
+import { type CustomisationLayer, openCustomisation } from './customisation.js'
+import type { Owner } from './layer-headers.js'
+import { copyRanges, type RangesTask } from './ranges.js'
+
+/** Input and output of each task. */
+export interface Tasks {
+  /** The checksum pass of a store layer. */
+  checksum: { input: { paths: readonly string[]; owner: Owner }; output: LayerChecksum }
+  /** The streaming pass of a store layer: its archive into a ring. */
+  archive: { input: { plan: Uint8Array; owner: Owner; ring: RingMemory }; output: undefined }
+  openBase: { input: { path: string }; output: BaseImage }
+  openCustomisation: { input: { directory: string }; output: CustomisationLayer }
+  /** Parts of an existing file into a ring. */
+  ranges: { input: RangesTask & { ring: RingMemory }; output: undefined }
+}
+
+export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
+
+export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } = {
+  checksum: (input) => reply(() => checksumLayer(input)),
+  archive: ({ plan, owner, ring }) =>
+    reply(() => void writeArchive(plan, owner, new RingWriter(ring), { recheck: true })),
+  openBase: (input) => reply(() => openBase(input)),
+  openCustomisation: (input) => reply(() => openCustomisation(input)),
+  ranges: ({ ring, ...task }) => reply(() => copyRanges(task, new RingWriter(ring)) as Promise<undefined>),
+}
+
+async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
+  try {
+    return { ok: true, value: await run() }
+  } catch (error) {
+    return { ok: false, error: toWire(error) }
+  }
+}

@@ -1,0 +1,85 @@
+/** Store paths → plan: the one walk over the file system, in the order that the archive has. */
+import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
+import { ImageError, systemReason } from '../errors.js'
+import { compareCodePoints, fsDecode, fsPath, isAscii } from '../python/fs-encoding.js'
+import { pythonRepr } from '../python/repr.js'
+import { Kind, PlanWriter } from './plan.js'
+
+/**
+ * Plans the members below the given store paths: each path, then everything below it by path components,
+ * compared by code point (`sorted(pathlib.Path(path).rglob("*"))`). Symlinks are never followed.
+ *
+ * @param paths absolute Python strings
+ * @throws ImageError FILE_UNREADABLE for what cannot be read, FILE_UNSUPPORTED for a socket,
+ *   STORE_PATH_INVALID for a relative path
+ */
+export function planStorePaths(paths: readonly string[]): Uint8Array {
+  const plan = new PlanWriter()
+  for (const path of paths) {
+    const root = normalise(path)
+    walk(plan, root, root, 0)
+  }
+  return plan.finish()
+}
+
+/** As `pathlib.PurePosixPath` does: repeated slashes, `.` components and a trailing slash vanish, `..` stays. */
+export function normalise(path: string): string {
+  if (!path.startsWith('/')) {
+    throw new ImageError('STORE_PATH_INVALID', `store path ${pythonRepr(path)}: expected an absolute path`)
+  }
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.')
+  return `/${parts.join('/')}`
+}
+
+function walk(plan: PlanWriter, path: string, name: string, depth: number): void {
+  const raw = fsPath(path)
+  const stats = attempt(path, () => lstatSync(raw))
+  const kind = kindOf(stats, path)
+  plan.add({
+    kind,
+    depth,
+    name,
+    mode: stats.mode & 0o7777,
+    size: stats.size,
+    target: kind === Kind.symlink ? attempt(path, () => readTarget(raw)) : '',
+    device: stats.rdev,
+    inode: stats.ino,
+    mtimeMs: stats.mtimeMs,
+    ctimeMs: stats.ctimeMs,
+  })
+  if (kind !== Kind.directory) return
+  const below = path === '/' ? path : `${path}/`
+  for (const child of attempt(path, () => sortedNames(raw))) walk(plan, below + child, child, depth + 1)
+}
+
+function sortedNames(directory: string | Buffer): string[] {
+  const names = readdirSync(directory)
+  // Node decodes what is not UTF-8 to U+FFFD; then the bytes are wanted.
+  const exact = names.some((name) => name.includes('\ufffd'))
+    ? readdirSync(directory, { encoding: 'buffer' }).map(fsDecode)
+    : names
+  return exact.every(isAscii) ? exact.sort() : exact.sort(compareCodePoints)
+}
+
+function readTarget(link: string | Buffer): string {
+  return fsDecode(readlinkSync(link, { encoding: 'buffer' }))
+}
+
+function kindOf(stats: Stats, path: string): Kind {
+  if (stats.isFile()) return Kind.file
+  if (stats.isDirectory()) return Kind.directory
+  if (stats.isSymbolicLink()) return Kind.symlink
+  if (stats.isFIFO()) return Kind.fifo
+  if (stats.isCharacterDevice()) return Kind.characterDevice
+  if (stats.isBlockDevice()) return Kind.blockDevice
+  throw new ImageError('FILE_UNSUPPORTED', `${pythonRepr(path)}: expected what a tar archive can hold, found a socket`)
+}
+
+function attempt<T>(path: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof ImageError) throw error
+    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, { cause: error })
+  }
+}

@@ -1,0 +1,9 @@
+/** Where an image's bytes end up, in order. */
+export interface ByteOutput {
+  /** Takes all of `bytes` before it is done; they may change afterwards. @throws ImageError OUTPUT_CLOSED, OUTPUT_FAILED */
+  write(bytes: Uint8Array): void | Promise<void>
+  /** Everything was written. */
+  end(): void | Promise<void>
+  /** Gives up: a pending write fails. */
+  abort(error: Error): void
+}

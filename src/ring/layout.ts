@@ -1,0 +1,36 @@
+/**
+ * The shared memory through which a worker's bytes reach the thread that writes them: a few slots used
+ * over and over, so that memory stays flat and a slow reader slows the producer down. Both sides import
+ * the layout from here.
+ */
+
+/**
+ * 8 slots of 128 KiB: large enough that waking the other side costs little, small enough that a slot is
+ * still in the processor's cache when it is written out (measured; larger ones were slower).
+ */
+export const SLOTS = 8
+export const SLOT_BYTES = 128 * 1024
+
+/** Indexes into the control words. */
+export const WRITTEN = 0
+export const READ = 1
+export const CLOSED = 2
+export const LENGTHS = 3
+
+/** What is handed between threads. */
+export interface RingMemory {
+  control: Int32Array
+  slots: Uint8Array
+}
+
+export function createRing(): RingMemory {
+  return {
+    control: new Int32Array(new SharedArrayBuffer((LENGTHS + SLOTS) * 4)),
+    slots: new Uint8Array(new SharedArrayBuffer(SLOTS * SLOT_BYTES)),
+  }
+}
+
+/** Views of the slots, one a slot. */
+export function slotBuffers(memory: RingMemory): Buffer[] {
+  return Array.from({ length: SLOTS }, (_, i) => Buffer.from(memory.slots.buffer, i * SLOT_BYTES, SLOT_BYTES))
+}
