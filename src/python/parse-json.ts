@@ -99,8 +99,10 @@ class Parser {
 
   /** `NaN`, `Infinity` and `-Infinity`, which `json.load` takes. */
   private special(): JsonNumber {
-    const word = this.scanner.getTokenValue()
-    if (word !== 'NaN' && word !== 'Infinity' && word !== '-Infinity') this.fail('a value')
+    const offset = this.scanner.getTokenOffset()
+    const word = ['NaN', 'Infinity', '-Infinity'].find((known) => this.text.startsWith(known, offset))
+    if (word === undefined) this.fail('a value')
+    this.scanner.setPosition(offset + word.length)
     this.advance()
     return new JsonNumber(word)
   }

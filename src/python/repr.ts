@@ -1,4 +1,5 @@
 /** CPython's `repr` of a string and of a list of strings, as the image's history and log lines show them. */
+import { isPrintable } from './printable.js'
 
 /** `repr(text)` (CPython `unicode_repr`): single quotes unless the text holds `'` and no `"`. */
 export function pythonRepr(text: string): string {
@@ -19,16 +20,11 @@ function reprCharacter(character: string, quote: string): string {
   if (character === quote) return `\\${quote}`
   const named = NAMED[character]
   if (named !== undefined) return named
-  if (isPrintable(character)) return character
   const point = character.codePointAt(0)!
+  if (isPrintable(point)) return character
   if (point <= 0xff) return `\\x${hex(point, 2)}`
   if (point <= 0xffff) return `\\u${hex(point, 4)}`
   return `\\U${hex(point, 8)}`
-}
-
-/** `str.isprintable`: not in Unicode's "Other" or "Separator" categories, but for the space. */
-function isPrintable(character: string): boolean {
-  return character === ' ' || !/[\p{C}\p{Z}]/u.test(character)
 }
 
 function hex(value: number, width: number): string {

@@ -1,0 +1,37 @@
+/**
+ * Runs the compiled tests, all or those whose path holds one of the arguments, and ends with one line of
+ * counts. With CI=true a skipped test is a failure: there, everything the tests need is installed.
+ */
+import { readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { run } from 'node:test'
+import { spec } from 'node:test/reporters'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(fileURLToPath(import.meta.url))
+const wanted = process.argv.slice(2)
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
+  .sort()
+  .map((name) => join(root, name))
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const stream = run({ files, concurrency: 2, timeout: 600_000 })
+stream.on('test:pass', ({ skip, details }) => {
+  if ('type' in details && details.type === 'suite') return
+  if (skip === undefined) counts.passed++
+  else counts.skipped++
+})
+stream.on('test:fail', ({ details }) => {
+  if ('type' in details && details.type === 'suite') return
+  counts.failed++
+})
+stream.on('end', () => {
+  setImmediate(() => {
+    process.stdout.write(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`)
+    const skippedInCi = process.env.CI === 'true' && counts.skipped > 0
+    if (counts.failed > 0 || counts.passed === 0 || skippedInCi) process.exitCode = 1
+  })
+})
+stream.compose(new spec()).pipe(process.stdout)

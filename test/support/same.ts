@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { type Run, runCli, runOracle } from './image.js'
+
+/** Builds with both programs and fails on the first byte or line that differs. */
+export function assertSameAsOracle(conf: string, args: readonly string[] = [], env?: NodeJS.ProcessEnv): Run {
+  const options = env === undefined ? {} : { env: { ...process.env, ...env } }
+  const oracle = runOracle(conf, args, options)
+  assert.equal(oracle.status, 0, `the oracle failed: ${oracle.stderr}`)
+  const ours = runCli(conf, args, options)
+  assert.equal(ours.status, 0, `exit status ${ours.status}: ${ours.stderr}`)
+  const { status, stdout } = spawnSync('cmp', [oracle.output, ours.output], { encoding: 'utf8' })
+  assert.equal(status, 0, stdout)
+  assert.equal(ours.stderr, oracle.stderr)
+  return ours
+}
