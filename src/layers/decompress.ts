@@ -31,11 +31,15 @@ export function detectCompression(path: string): Compression {
 /** The plain bytes of a compressed file, in pieces. The decoders are loaded only when they are needed. */
 export async function* decompress(path: string, compression: Compression): AsyncGenerator<Uint8Array> {
   const file = createReadStream(path)
-  if (compression === 'none') yield* file
-  else if (compression === 'gzip') yield* gunzip(file)
-  else if (compression === 'bzip2') yield* bunzip2(file)
-  else if (compression === 'xz') yield* unxz(file)
-  else yield* unzstd(file)
+  try {
+    if (compression === 'none') yield* file
+    else if (compression === 'gzip') yield* gunzip(file)
+    else if (compression === 'bzip2') yield* bunzip2(file)
+    else if (compression === 'xz') yield* unxz(file)
+    else yield* unzstd(file)
+  } finally {
+    file.destroy()
+  }
 }
 
 async function* gunzip(file: Readable): AsyncGenerator<Uint8Array> {
@@ -56,13 +60,18 @@ async function* bunzip2(file: Readable): AsyncGenerator<Uint8Array> {
 }
 
 async function* unxz(file: Readable): AsyncGenerator<Uint8Array> {
-  const { XzReadableStream } = await import('xz-decompress')
+  const { default: xz } = await import('xz-decompress')
   const { Readable } = await import('node:stream')
-  const reader = new XzReadableStream(Readable.toWeb(file) as ReadableStream<Uint8Array>).getReader()
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return
-    yield value
+  const reader = new xz.XzReadableStream(Readable.toWeb(file) as ReadableStream<Uint8Array>).getReader()
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    // The decoder serves one stream at a time, and waits for the one before it.
+    await reader.cancel()
   }
 }
 

@@ -75,6 +75,8 @@ export function runTo(output: string, command: string, args: readonly string[], 
       stdio: ['ignore', fd, 'pipe'],
       encoding: 'utf8',
       maxBuffer: 1 << 28,
+      timeout: 120_000,
+      killSignal: 'SIGKILL',
       ...options,
     })
     return { status, signal, stderr, output }
