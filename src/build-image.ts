@@ -9,17 +9,12 @@
 import type { Writable } from 'node:stream'
 import { ImageError } from './errors.js'
 import type { BuildEvent, Emit } from './events.js'
-import { overlayEnv } from './image/env.js'
 import type { Layer } from './image/layer.js'
-import { baseLayers, customisationLayer, storeLayer } from './image/sources.js'
 import type { ByteOutput } from './outputs/byte-output.js'
-import { type DockerArchiveResult, writeDockerArchive } from './outputs/docker-archive.js'
-import { FdOutput } from './outputs/fd-output.js'
-import { WritableOutput } from './outputs/writable-output.js'
+import type { DockerArchiveResult } from './outputs/docker-archive.js'
 import { LayerPool } from './pool/pool.js'
-import { Streamer } from './pool/streamer.js'
 import { threadCount } from './pool/threads.js'
-import { type Conf, readConf } from './spec/conf.js'
+import type { Conf } from './spec/conf.js'
 
 export interface BuildOptions {
   /** Path of a conf.json, or a configuration from {@link parseConf}. */
@@ -43,30 +38,49 @@ export type BuildResult = DockerArchiveResult
  * @throws ImageError with one of the stable codes; the output is then incomplete: it lacks the end of the archive
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
-  const { signal, onEvent } = options
-  signal?.throwIfAborted()
-  const emit: Emit = onEvent ?? (() => {})
-  const conf = typeof options.conf === 'string' ? readConf(options.conf) : options.conf
-  const output: ByteOutput =
-    typeof options.output === 'number' ? new FdOutput(options.output) : new WritableOutput(options.output)
+  options.signal?.throwIfAborted()
+  // The first worker starts while this thread loads the rest.
   const pool = new LayerPool(threadCount(options.threads))
+  try {
+    const { readConf } = await import('./spec/conf.js')
+    const conf = typeof options.conf === 'string' ? readConf(options.conf) : options.conf
+    return await build(conf, pool, await openOutput(options.output), options)
+  } finally {
+    await pool.close()
+  }
+}
+
+async function build(
+  conf: Conf,
+  pool: LayerPool,
+  output: ByteOutput,
+  options: BuildOptions,
+): Promise<BuildResult> {
+  const { baseLayers, customisationLayer, storeLayer } = await import('./image/sources.js')
+  const { Streamer } = await import('./pool/streamer.js')
+  const { overlayEnv } = await import('./image/env.js')
+  const { writeDockerArchive } = await import('./outputs/docker-archive.js')
+
+  const { signal } = options
+  const emit: Emit = options.onEvent ?? (() => {})
   const streamer = new Streamer()
-  const abort = (): void => {
-    const reason = new ImageError('ABORTED', 'the build was aborted', { cause: signal?.reason })
+  const stop = (reason: ImageError): void => {
     streamer.close(reason)
     output.abort(reason)
   }
-  signal?.addEventListener('abort', abort)
+  const onAbort = (): void =>
+    stop(new ImageError('ABORTED', 'the build was aborted', { cause: signal?.reason }))
+  signal?.addEventListener('abort', onAbort)
   try {
     const opening = conf.fromImage === null ? undefined : pool.run('openBase', { path: conf.fromImage })
-    const startLayers = conf.storeLayers.map((paths) => storeLayer(paths, conf, pool, emit))
-    const startCustomisation = customisationLayer(conf, pool, emit)
+    const storeLayers = conf.storeLayers.map((paths) => storeLayer(paths, conf, pool, emit))
+    const customisation = customisationLayer(conf, pool, emit)
     const base = await opening
     if (base === undefined) emit({ type: 'no-base' })
     const layers: Layer[] = [
       ...(base === undefined ? [] : baseLayers(base, pool, streamer)),
-      ...startLayers.map((start) => start(streamer)),
-      startCustomisation(streamer),
+      ...storeLayers.map((start) => start(streamer)),
+      customisation(streamer),
     ]
     const { created, architecture, mtime } = conf
     const config = base === undefined ? conf.config : overlayEnv(conf.config, base.env)
@@ -75,11 +89,18 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     emit({ type: 'done' })
     return result
   } catch (error) {
-    output.abort(error as Error)
-    streamer.close(new ImageError('ABORTED', 'the build has failed', { cause: error }))
+    stop(new ImageError('ABORTED', 'the build has failed', { cause: error }))
     throw error
   } finally {
-    signal?.removeEventListener('abort', abort)
-    await pool.close()
+    signal?.removeEventListener('abort', onAbort)
   }
+}
+
+async function openOutput(output: Writable | number): Promise<ByteOutput> {
+  if (typeof output === 'number') {
+    const { FdOutput } = await import('./outputs/fd-output.js')
+    return new FdOutput(output)
+  }
+  const { WritableOutput } = await import('./outputs/writable-output.js')
+  return new WritableOutput(output)
 }

@@ -2,7 +2,8 @@
 /** The command: arguments in, exit status out. Only this file writes to the terminal. */
 import { fstatSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { type BuildEvent, buildImage, ImageError } from './index.js'
+import { ImageError } from './errors.js'
+import type { BuildEvent } from './events.js'
 import { log } from './log.js'
 import { pythonListRepr } from './python/repr.js'
 
@@ -15,12 +16,20 @@ interface Options {
 const STATUS = { ok: 0, failure: 1, usage: 2, sigint: 130, brokenPipe: 141, sigterm: 143 }
 
 async function main(): Promise<number> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
   const command = new Command('stream-layered-image')
-    .description('Streams the container image that CONF describes to standard output, as docker load reads it.')
+    .description(
+      'Streams the container image that CONF describes to standard output, as docker load reads it.',
+    )
     .argument('<conf>', 'JSON file as dockerTools.streamLayeredImage writes it')
     .option('-t, --repo_tag <TAG>', 'use TAG in place of the repo_tag of CONF')
-    .option('-j, --jobs <N>', 'compute N checksums at once (default: NIX_BUILD_CORES, or all cores)', parseJobs)
+    .option(
+      '-j, --jobs <N>',
+      'compute N checksums at once (default: NIX_BUILD_CORES, or all cores)',
+      parseJobs,
+    )
     .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
     .version(version)
     .exitOverride()
@@ -39,14 +48,18 @@ async function main(): Promise<number> {
 
 function parseJobs(text: string): number {
   const jobs = Number(text)
-  if (!Number.isInteger(jobs) || jobs < 1) throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
   return jobs
 }
 
 async function run(conf: string, options: Options): Promise<number> {
   const stop = new AbortController()
   let stopStatus: number | undefined
-  for (const [signal, status] of [['SIGINT', STATUS.sigint], ['SIGTERM', STATUS.sigterm]] as const) {
+  for (const [signal, status] of [
+    ['SIGINT', STATUS.sigint],
+    ['SIGTERM', STATUS.sigterm],
+  ] as const) {
     process.on(signal, () => {
       stopStatus ??= status
       stop.abort()
@@ -58,6 +71,7 @@ async function run(conf: string, options: Options): Promise<number> {
         hint: 'send it on, as in: stream-layered-image conf.json | docker load',
       })
     }
+    const { buildImage } = await import('./build-image.js')
     await buildImage({
       conf,
       output: 1,
@@ -81,7 +95,8 @@ function report(event: BuildEvent): void {
   else if (event.type === 'layer-started') {
     const { number, source } = event
     if (source.kind === 'base') log(`Adding base layer ${number} from ${source.name}`)
-    else if (source.kind === 'store') log(`Creating layer ${number} from paths: ${pythonListRepr(source.paths)}`)
+    else if (source.kind === 'store')
+      log(`Creating layer ${number} from paths: ${pythonListRepr(source.paths)}`)
     else log(`Creating layer ${number} with customisation...`)
   }
 }
@@ -94,7 +109,8 @@ function fail(error: unknown, debug: boolean): number {
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof ImageError ? ` [${error.code}]` : ''
   log(`stream-layered-image: error: ${message}${code}`)
-  if (error instanceof ImageError && error.hint !== undefined) log(`stream-layered-image: hint: ${error.hint}`)
+  if (error instanceof ImageError && error.hint !== undefined)
+    log(`stream-layered-image: hint: ${error.hint}`)
   if (debug && error instanceof Error) {
     for (let at: unknown = error; at !== undefined; at = at instanceof Error ? at.cause : undefined) {
       log(at instanceof Error ? String(at.stack) : String(at))

@@ -6,7 +6,9 @@ import { systemCode } from './errors.js'
  * cannot be written is lost: a closed standard error is no reason to fail.
  */
 export function log(line: string): void {
-  const bytes = Buffer.from(`${line.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)}\n`)
+  const bytes = Buffer.from(
+    `${line.replace(/\p{Surrogate}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`)}\n`,
+  )
   let done = 0
   for (let tries = 0; done < bytes.length && tries < 1000; ) {
     try {

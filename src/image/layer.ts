@@ -1,6 +1,7 @@
 /** What an image's layer is to a destination, wherever it comes from. */
-import type { Member } from '../tar/header.js'
+
 import type { Write } from '../pool/streamer.js'
+import type { Member } from '../tar/header.js'
 
 /** Where a layer comes from, in Python strings. */
 export type LayerSource =

@@ -19,7 +19,9 @@ export type StartedLayer = (streamer: Streamer) => Layer
 export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer): Layer[] {
   const { path, compression, fingerprint } = base
   const ranges = base.layers.map(({ dataOffset, member }) => ({ offset: dataOffset, size: member.size }))
-  const production = streamer.enqueue((ring) => pool.run('ranges', { path, compression, fingerprint, ranges, ring }))
+  const production = streamer.enqueue((ring) =>
+    pool.streamingPass('ranges', { path, compression, fingerprint, ranges, ring }),
+  )
   return base.layers.map(({ member, diffId }, i) => ({
     source: { kind: 'base', name: member.name },
     info: Promise.resolve({ digest: diffId, size: member.size, member }),
@@ -34,14 +36,19 @@ export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer)
 export function storeLayer(paths: readonly string[], conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
   const outside = paths.filter((path) => !path.startsWith(conf.storeDir))
   if (outside.length > 0) {
-    throw new ImageError('STORE_PATH_INVALID', `expected paths in ${conf.storeDir}, found ${pythonListRepr(outside)}`)
+    throw new ImageError(
+      'STORE_PATH_INVALID',
+      `expected paths in ${conf.storeDir}, found ${pythonListRepr(outside)}`,
+    )
   }
   const { mtime, uid, gid, uname, gname } = conf
   const owner = { mtime, uid, gid, uname, gname }
   const source: LayerSource = { kind: 'store', paths }
   const checksum = announced(pool.checksumPass('checksum', { paths, owner }), source, emit)
   return (streamer) => {
-    const production = streamer.enqueue(async (ring) => pool.run('archive', { plan: (await checksum).plan, owner, ring }))
+    const production = streamer.enqueue(async (ring) =>
+      pool.streamingPass('archive', { plan: (await checksum).plan, owner, ring }),
+    )
     const info = checksum.then(({ digest, size }): LayerInfo => {
       return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
     })
@@ -56,7 +63,13 @@ export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): Sta
   return (streamer) => {
     const production = streamer.enqueue(async (ring) => {
       const { path, size, fingerprint } = await opened
-      await pool.run('ranges', { path, compression: 'none', fingerprint, ranges: [{ offset: 0, size }], ring })
+      await pool.streamingPass('ranges', {
+        path,
+        compression: 'none',
+        fingerprint,
+        ranges: [{ offset: 0, size }],
+        ring,
+      })
     })
     const info = opened.then(({ digest, size, member }): LayerInfo => {
       return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }
@@ -65,14 +78,22 @@ export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): Sta
   }
 }
 
-function streamWhole(info: Promise<LayerInfo>, production: ReturnType<Streamer['enqueue']>, streamer: Streamer): Layer['stream'] {
+function streamWhole(
+  info: Promise<LayerInfo>,
+  production: ReturnType<Streamer['enqueue']>,
+  streamer: Streamer,
+): Layer['stream'] {
   return async (write) => {
     await streamer.copy(production, (await info).size, write)
     await streamer.settled(production)
   }
 }
 
-function announced<T extends { digest: string; size: number }>(checksum: Promise<T>, source: LayerSource, emit: Emit): Promise<T> {
+function announced<T extends { digest: string; size: number }>(
+  checksum: Promise<T>,
+  source: LayerSource,
+  emit: Emit,
+): Promise<T> {
   return handled(
     checksum.then((found) => {
       emit({ type: 'layer-checksummed', source, digest: found.digest, size: found.size })

@@ -44,8 +44,13 @@ export async function indexArchive(path: string): Promise<ArchiveIndex> {
     const bytes = compression === 'none' ? readSkipping(path, tape) : decompress(path, compression)
     await readMembers(bytes, tape, index)
   } catch (error) {
-    if (error instanceof ImageError) throw new ImageError(error.code, `${path}: ${error.message}`, { cause: error })
-    throw new ImageError('BASE_INVALID', `${path}: expected a tar archive, plain or compressed with gzip, bzip2, xz or zstd: ${systemReason(error)}`, { cause: error })
+    if (error instanceof ImageError)
+      throw new ImageError(error.code, `${path}: ${error.message}`, { cause: error })
+    throw new ImageError(
+      'BASE_INVALID',
+      `${path}: expected a tar archive, plain or compressed with gzip, bzip2, xz or zstd: ${systemReason(error)}`,
+      { cause: error },
+    )
   }
   return index
 }
@@ -110,11 +115,17 @@ function checkFits(member: Member, size: number, dataOffset: number, index: Arch
     throw new ImageError('BASE_INVALID', `expected at most ${MAX_MEMBERS} members, found more`)
   }
   if (member.size !== size) {
-    throw new ImageError('BASE_INVALID', `member "${member.name}": its headers give two sizes, ${member.size} and ${size} bytes`)
+    throw new ImageError(
+      'BASE_INVALID',
+      `member "${member.name}": its headers give two sizes, ${member.size} and ${size} bytes`,
+    )
   }
   const end = dataOffset + size
   if (index.compression === 'none' && end > index.fingerprint.size) {
-    throw new ImageError('BASE_INVALID', `member "${member.name}": expected ${end} bytes of archive, found ${index.fingerprint.size}: it is cut short`)
+    throw new ImageError(
+      'BASE_INVALID',
+      `member "${member.name}": expected ${end} bytes of archive, found ${index.fingerprint.size}: it is cut short`,
+    )
   }
 }
 

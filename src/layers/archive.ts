@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from '
 import { ImageError, systemCode, systemReason } from '../errors.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
-import { BLOCK, endOfArchiveLength, paddingOf } from '../tar/header.js'
+import { endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { changed, expectSame } from './fingerprint.js'
 import { LayerHeaders, type Owner } from './layer-headers.js'
 import { type Entry, Kind, readPlan } from './plan.js'
@@ -34,8 +34,7 @@ export function writeArchive(plan: Uint8Array, owner: Owner, sink: Sink, options
   readPlan(plan, (entry) => {
     const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
     if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
-    if (headers.writeShort(entry, path, out.buffer, out.at)) out.advance(BLOCK)
-    else out.write(headers.long(entry, path))
+    out.write(headers.encode(entry, path))
     if (entry.kind === Kind.file) copyFile(entry, path, out, options.recheck)
     else if (entry.kind === Kind.directory && options.recheck) recheckDirectory(entry, path)
   })
@@ -58,7 +57,12 @@ function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, recheck
       out.advance(count)
       left -= count
     }
-    if (recheck) expectSame(pythonRepr(path), entry, attempt(path, () => fstatSync(fd)))
+    if (recheck)
+      expectSame(
+        pythonRepr(path),
+        entry,
+        attempt(path, () => fstatSync(fd)),
+      )
   } finally {
     closeSync(fd)
   }
@@ -75,8 +79,11 @@ function attempt<T>(path: string, read: () => T): T {
     return read()
   } catch (error) {
     const code = systemCode(error)
-    if (code === 'ENOENT' || code === 'ENOTDIR') throw changed(pythonRepr(path), 'it to be there', 'nothing', error)
+    if (code === 'ENOENT' || code === 'ENOTDIR')
+      throw changed(pythonRepr(path), 'it to be there', 'nothing', error)
     if (code === 'ELOOP') throw changed(pythonRepr(path), 'a file', 'a symbolic link', error)
-    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, { cause: error })
+    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, {
+      cause: error,
+    })
   }
 }

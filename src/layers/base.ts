@@ -36,23 +36,33 @@ export async function openBase(task: { path: string }): Promise<BaseImage> {
   const configName = get(first, 'Config')
   const names = get(first, 'Layers')
   if (typeof configName !== 'string' || !isTexts(names)) {
-    throw invalid(index, 'manifest.json: expected "Config", a string, and "Layers", a list of strings, in its first element')
+    throw invalid(
+      index,
+      'manifest.json: expected "Config", a string, and "Layers", a list of strings, in its first element',
+    )
   }
   const image = document(index, configName)
   const diffIds = get(get(image, 'rootfs'), 'diff_ids')
   if (!isTexts(diffIds)) throw invalid(index, `${configName}: expected "rootfs.diff_ids", a list of strings`)
   if (diffIds.length !== names.length) {
-    throw invalid(index, `expected a diff ID for each layer, found ${diffIds.length} diff_ids for ${names.length} layers`)
+    throw invalid(
+      index,
+      `expected a diff ID for each layer, found ${diffIds.length} diff_ids for ${names.length} layers`,
+    )
   }
   const env = get(get(image, 'config'), 'Env') ?? []
   if (!isTexts(env)) throw invalid(index, `${configName}: expected "config.Env" to be a list of strings`)
-  const layers = names.map((name, i) => ({ ...layerMember(index, name), diffId: diffIds[i]!.replace(/^sha256:/, '') }))
+  const layers = names.map((name, i) => ({
+    ...layerMember(index, name),
+    diffId: diffIds[i]!.replace(/^sha256:/, ''),
+  }))
   return { path: index.path, compression: index.compression, fingerprint: index.fingerprint, layers, env }
 }
 
 function layerMember(index: ArchiveIndex, name: string): { member: Member; dataOffset: number } {
   const member = index.members.get(name.replace(/\/+$/, ''))
-  if (member === undefined) throw invalid(index, `expected the layer "${name}" that manifest.json lists, found no such member`)
+  if (member === undefined)
+    throw invalid(index, `expected the layer "${name}" that manifest.json lists, found no such member`)
   resolveLinks(index, member)
   const { dataOffset, ...plain } = member
   return { member: plain, dataOffset }
@@ -63,17 +73,28 @@ function resolveLinks(index: ArchiveIndex, layer: IndexedMember): void {
   const seen = new Set<IndexedMember>()
   let member = layer
   while (member.type === TYPE.symlink || member.type === TYPE.link) {
-    if (seen.has(member)) throw invalid(index, `layer "${layer.name}": expected a file, found a loop of links`)
+    if (seen.has(member))
+      throw invalid(index, `layer "${layer.name}": expected a file, found a loop of links`)
     seen.add(member)
-    const target = member.type === TYPE.link ? member.linkname : posix.join(posix.dirname(member.name), member.linkname)
+    const target =
+      member.type === TYPE.link ? member.linkname : posix.join(posix.dirname(member.name), member.linkname)
     const next = findNormalised(index, posix.normalize(target))
-    if (next === undefined) throw invalid(index, `layer "${layer.name}": expected its link target "${target}", found no such member`)
-    if (member.size > 0) throw invalid(index, `layer "${layer.name}": expected a link without data, found ${member.size} bytes`)
+    if (next === undefined)
+      throw invalid(
+        index,
+        `layer "${layer.name}": expected its link target "${target}", found no such member`,
+      )
+    if (member.size > 0)
+      throw invalid(index, `layer "${layer.name}": expected a link without data, found ${member.size} bytes`)
     member = next
   }
-  if (['3', '4', '5', '6'].includes(member.type)) throw invalid(index, `layer "${layer.name}": expected a file, found type "${member.type}"`)
+  if (['3', '4', '5', '6'].includes(member.type))
+    throw invalid(index, `layer "${layer.name}": expected a file, found type "${member.type}"`)
   if (member.type === 'S' || [...(member.pax?.keys() ?? [])].some((key) => key.startsWith('GNU.sparse.'))) {
-    throw invalid(index, `layer "${layer.name}": expected a plain file, found one stored as a GNU sparse file`)
+    throw invalid(
+      index,
+      `layer "${layer.name}": expected a plain file, found one stored as a GNU sparse file`,
+    )
   }
 }
 
@@ -87,10 +108,18 @@ function findNormalised(index: ArchiveIndex, name: string): IndexedMember | unde
 function document(index: ArchiveIndex, name: string): Json {
   const member = index.members.get(name.replace(/\/+$/, ''))
   if (member === undefined) {
-    throw invalid(index, `expected a member "${name}", found none`, 'the base must be an archive as docker save, podman save or skopeo write it')
+    throw invalid(
+      index,
+      `expected a member "${name}", found none`,
+      'the base must be an archive as docker save, podman save or skopeo write it',
+    )
   }
   const body = index.documents.get(member.dataOffset)
-  if (body === undefined) throw invalid(index, `${name}: expected a JSON document of at most 4 MiB, found ${member.size} bytes of something else`)
+  if (body === undefined)
+    throw invalid(
+      index,
+      `${name}: expected a JSON document of at most 4 MiB, found ${member.size} bytes of something else`,
+    )
   try {
     return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))
   } catch (error) {

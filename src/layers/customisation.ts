@@ -29,13 +29,18 @@ export function openCustomisation(task: { directory: string }): CustomisationLay
   const checksumPath = join(task.directory, 'checksum')
   const digest = attempt(checksumPath, () => readFileSync(fsPath(checksumPath), 'utf8')).trim()
   if (!/^[0-9a-f]{64}$/.test(digest)) {
-    throw invalid(`${checksumPath}: expected a SHA-256 of 64 hex digits, found ${JSON.stringify(digest.slice(0, 80))}`)
+    throw invalid(
+      `${checksumPath}: expected a SHA-256 of 64 hex digits, found ${JSON.stringify(digest.slice(0, 80))}`,
+    )
   }
   const stats = attempt(path, () => lstatSync(fsPath(path)))
   if (!stats.isFile()) throw invalid(`${path}: expected a regular file, found another kind`)
   const found = attempt(path, () => hashFile(path, stats))
   if (found !== digest) {
-    throw invalid(`${path}: expected SHA-256 ${digest} as the file checksum says, found ${found}`, 'rebuild the customisation layer')
+    throw invalid(
+      `${path}: expected SHA-256 ${digest} as the file checksum says, found ${found}`,
+      'rebuild the customisation layer',
+    )
   }
   return { path, digest, size: stats.size, fingerprint: fingerprintOf(stats), member: memberOf(stats) }
 }

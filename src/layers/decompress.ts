@@ -23,7 +23,9 @@ export function detectCompression(path: string): Compression {
       closeSync(fd)
     }
   } catch (error) {
-    throw new ImageError('BASE_INVALID', `cannot read the base image ${path}: ${systemReason(error)}`, { cause: error })
+    throw new ImageError('BASE_INVALID', `cannot read the base image ${path}: ${systemReason(error)}`, {
+      cause: error,
+    })
   }
   return MAGIC.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0] ?? 'none'
 }

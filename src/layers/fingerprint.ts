@@ -18,16 +18,21 @@ export function fingerprintOf(stats: Stats): Fingerprint {
 export function expectSame(path: string, expected: Fingerprint, stats: Stats): void {
   const found = fingerprintOf(stats)
   for (const key of ['size', 'inode', 'mtimeMs', 'ctimeMs'] as const) {
-    if (found[key] !== expected[key]) throw changed(path, `${LABEL[key]} ${show(key, expected[key])}`, show(key, found[key]))
+    if (found[key] !== expected[key])
+      throw changed(path, `${LABEL[key]} ${show(key, expected[key])}`, show(key, found[key]))
   }
 }
 
 /** The error for what is no longer as it was planned. */
 export function changed(path: string, expected: string, found: string, cause?: unknown): ImageError {
-  return new ImageError('FILE_CHANGED', `${path} changed while the image was built: expected ${expected}, found ${found}`, {
-    hint: 'nothing may write to an image’s inputs while it is built; run it again when nothing does',
-    cause,
-  })
+  return new ImageError(
+    'FILE_CHANGED',
+    `${path} changed while the image was built: expected ${expected}, found ${found}`,
+    {
+      hint: 'nothing may write to an image’s inputs while it is built; run it again when nothing does',
+      cause,
+    },
+  )
 }
 
 const LABEL = { size: 'size', inode: 'inode', mtimeMs: 'mtime', ctimeMs: 'ctime' } as const

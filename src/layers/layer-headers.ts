@@ -3,7 +3,17 @@
  * copy of one template with five fields filled in; any other takes the general way of `tar/header`.
  */
 import { isAscii } from '../python/fs-encoding.js'
-import { BLOCK, encodeHeader, type Member, newMember, TYPE, writeChecksum, writeOctal } from '../tar/header.js'
+import {
+  BLOCK,
+  encodeHeader,
+  type Member,
+  newMember,
+  paddingOf,
+  recordLength,
+  TYPE,
+  writeChecksum,
+  writeOctal,
+} from '../tar/header.js'
 import { type Entry, Kind } from './plan.js'
 
 /** Who owns the members of a layer, and their time in whole seconds since the epoch. */
@@ -26,27 +36,25 @@ const TYPE_OF: Record<Kind, string> = {
 
 const SIZE_LIMIT = 8 ** 11
 
-/** The bytes of a header block that differ from entry to entry, beside the name and the link name. */
-const MODE = [100, 107] as const
-const SIZE = [124, 135] as const
-const FLAG = [156, 157] as const
+/** The longest path that Linux takes, and so the longest pax record, fits behind one header block. */
+const SCRATCH_BYTES = 3 * BLOCK + 2 * 4096
 
 export class LayerHeaders {
   private readonly base: Member
-  private readonly template: Buffer
-  /** Sum of the template's bytes, the checksum field counted as spaces. */
-  private readonly templateSum: number
+  private readonly template: Template
+  private readonly paxTemplate = new Template({
+    ...newMember('././@PaxHeader', 0, 0),
+    mode: 0,
+    type: TYPE.pax,
+  })
+  private readonly scratch = Buffer.alloc(SCRATCH_BYTES)
   /** False when the owner or the time needs pax records, which then stand before every member. */
   private readonly templateFits: boolean
 
   constructor(owner: Owner) {
     this.base = { ...newMember('', 0, 0), ...owner, mode: 0 }
-    const blocks = encodeHeader(this.base)
-    this.templateFits = blocks.length === BLOCK
-    this.template = blocks.subarray(-BLOCK)
-    this.template.fill(0x20, 148, 156)
-    for (const [from, to] of [MODE, SIZE, FLAG]) this.template.fill(0, from, to)
-    this.templateSum = this.template.reduce((sum, byte) => sum + byte, 0)
+    this.template = new Template(this.base)
+    this.templateFits = encodeHeader(this.base).length === BLOCK
   }
 
   /** The header of a directory that is not on disk: mode 0755. */
@@ -55,36 +63,44 @@ export class LayerHeaders {
   }
 
   /**
-   * Writes the entry's header when it takes just one block.
-   * @param out at least {@link BLOCK} bytes from `at`
-   * @returns false when the entry needs pax records: then take {@link long}
+   * @param path the entry's whole path
+   * @returns its header blocks, valid until the next call
    */
-  writeShort(entry: Readonly<Entry>, path: string, out: Buffer, at: number): boolean {
-    const isDirectory = entry.kind === Kind.directory
-    const length = path.length + (isDirectory && path !== '/' ? 1 : 0)
-    if (!this.templateFits || length > 100 || entry.target.length > 100 || entry.size >= SIZE_LIMIT) return false
-    if (entry.kind >= Kind.characterDevice || !isAscii(path) || !isAscii(entry.target)) return false
-
-    const block = out.subarray(at, at + BLOCK)
-    this.template.copy(block)
-    block.write(path, 0, 'latin1')
-    if (length > path.length) block[path.length] = 0x2f
-    writeOctal(block, 100, 7, entry.mode)
-    writeOctal(block, 124, 11, entry.size)
-    block[156] = TYPE_OF[entry.kind].charCodeAt(0)
-    if (entry.target !== '') block.write(entry.target, 157, 'latin1')
-
-    let sum = this.templateSum + block[156]!
-    for (let i = 0; i < length; i++) sum += block[i]!
-    for (let i = 100; i < 107; i++) sum += block[i]!
-    for (let i = 124; i < 135; i++) sum += block[i]!
-    for (let i = 157; i < 157 + entry.target.length; i++) sum += block[i]!
-    writeChecksum(block, sum)
-    return true
+  encode(entry: Readonly<Entry>, path: string): Buffer {
+    const name = entry.kind === Kind.directory && path !== '/' ? `${path}/` : path
+    if (!this.isPlain(entry, name)) return this.general(entry, path)
+    if (name.length <= 100) {
+      this.template.write(this.scratch, 0, name, entry)
+      return this.scratch.subarray(0, BLOCK)
+    }
+    return this.withPath(entry, name)
   }
 
-  /** The entry's header blocks with whatever pax records it needs. */
-  long(entry: Readonly<Entry>, path: string): Buffer {
+  /** Whether at most the name is too long for the template. */
+  private isPlain(entry: Readonly<Entry>, name: string): boolean {
+    if (!this.templateFits || entry.target.length > 100 || entry.size >= SIZE_LIMIT) return false
+    return entry.kind < Kind.characterDevice && name.length < 4096 && isAscii(name) && isAscii(entry.target)
+  }
+
+  /** The header of a member with a long name: one pax record, `path`, before it. */
+  private withPath(entry: Readonly<Entry>, name: string): Buffer {
+    const { scratch } = this
+    const length = recordLength(name.length + ' path=\n'.length)
+    const end = BLOCK + length + paddingOf(length)
+    this.paxTemplate.write(scratch, 0, '././@PaxHeader', {
+      mode: 0,
+      size: length,
+      target: '',
+      kind: undefined,
+    })
+    scratch.write(`${length} path=${name}\n`, BLOCK, 'latin1')
+    scratch.fill(0, BLOCK + length, end)
+    this.template.write(scratch, end, name.slice(0, 100), entry)
+    return scratch.subarray(0, end + BLOCK)
+  }
+
+  /** The header blocks with whatever pax records the entry needs. */
+  private general(entry: Readonly<Entry>, path: string): Buffer {
     return encodeHeader({
       ...this.base,
       name: path,
@@ -95,6 +111,49 @@ export class LayerHeaders {
       devmajor: major(entry.device),
       devminor: minor(entry.device),
     })
+  }
+}
+
+/** A header block in which name, mode, size, type and link name are still to be filled in. */
+class Template {
+  private readonly block: Buffer
+  private readonly type: number
+  /** Sum of the block's bytes, the checksum field counted as spaces. */
+  private readonly sum: number
+
+  constructor(member: Member) {
+    this.block = encodeHeader({ ...member, name: '' }).subarray(-BLOCK)
+    this.type = this.block[156]!
+    for (const [from, to] of [
+      [100, 107],
+      [124, 135],
+      [156, 157],
+    ] as const)
+      this.block.fill(0, from, to)
+    this.block.fill(0x20, 148, 156)
+    this.sum = this.block.reduce((sum, byte) => sum + byte, 0)
+  }
+
+  /** @param kind undefined for the type that the template was made with */
+  write(
+    out: Buffer,
+    at: number,
+    name: string,
+    entry: { mode: number; size: number; target: string; kind: Kind | undefined },
+  ): void {
+    this.block.copy(out, at)
+    out.write(name, at, 'latin1')
+    if (entry.target !== '') out.write(entry.target, at + 157, 'latin1')
+    writeOctal(out, at + 100, 7, entry.mode)
+    writeOctal(out, at + 124, 11, entry.size)
+    out[at + 156] = entry.kind === undefined ? this.type : TYPE_OF[entry.kind].charCodeAt(0)
+
+    let sum = this.sum + out[at + 156]!
+    for (let i = at; i < at + name.length; i++) sum += out[i]!
+    for (let i = at + 100; i < at + 107; i++) sum += out[i]!
+    for (let i = at + 124; i < at + 135; i++) sum += out[i]!
+    for (let i = at + 157; i < at + 157 + entry.target.length; i++) sum += out[i]!
+    writeChecksum(out, at, sum)
   }
 }
 

@@ -8,7 +8,14 @@
  */
 import { fsDecode, fsEncode, isAscii } from '../python/fs-encoding.js'
 
-export const Kind = { file: 0, directory: 1, symlink: 2, fifo: 3, characterDevice: 4, blockDevice: 5 } as const
+export const Kind = {
+  file: 0,
+  directory: 1,
+  symlink: 2,
+  fifo: 3,
+  characterDevice: 4,
+  blockDevice: 5,
+} as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
 /** One member. Strings are Python strings. */
@@ -38,9 +45,8 @@ export class PlanWriter {
   private length = 0
 
   add(entry: Entry): void {
-    const name = encodeText(entry.name)
-    const target = encodeText(entry.target)
-    this.reserve(FIXED + name.length + target.length)
+    // No character of a Python string takes more than three bytes a UTF-16 unit.
+    this.reserve(FIXED + 3 * (entry.name.length + entry.target.length))
     const { buffer } = this
     let at = this.length
     buffer[at] = entry.kind
@@ -50,8 +56,8 @@ export class PlanWriter {
     at = buffer.writeDoubleLE(entry.inode, at)
     at = buffer.writeDoubleLE(entry.mtimeMs, at)
     at = buffer.writeDoubleLE(entry.ctimeMs, at)
-    at = this.text(name, at)
-    this.length = this.text(target, at)
+    at = this.text(entry.name, at)
+    this.length = this.text(entry.target, at)
   }
 
   /** The packed plan, in shared memory of just its size. */
@@ -61,9 +67,12 @@ export class PlanWriter {
     return plan
   }
 
-  private text(bytes: Buffer, at: number): number {
-    at = this.buffer.writeUInt16LE(bytes.length, at)
-    return at + bytes.copy(this.buffer, at)
+  private text(text: string, at: number): number {
+    const length = isAscii(text)
+      ? this.buffer.write(text, at + 2, 'latin1')
+      : fsEncode(text).copy(this.buffer, at + 2)
+    this.buffer.writeUInt16LE(length, at)
+    return at + 2 + length
   }
 
   private reserve(bytes: number): void {
@@ -77,7 +86,18 @@ export class PlanWriter {
 /** Calls `visit` for each entry in order. The entry object is reused: copy what is to be kept. */
 export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>) => void): void {
   const buffer = Buffer.from(plan.buffer, plan.byteOffset, plan.length)
-  const entry: Entry = { kind: 0, depth: 0, name: '', mode: 0, size: 0, target: '', device: 0, inode: 0, mtimeMs: 0, ctimeMs: 0 }
+  const entry: Entry = {
+    kind: 0,
+    depth: 0,
+    name: '',
+    mode: 0,
+    size: 0,
+    target: '',
+    device: 0,
+    inode: 0,
+    mtimeMs: 0,
+    ctimeMs: 0,
+  }
   let at = 0
   while (at < buffer.length) {
     entry.kind = buffer[at]! as Kind
@@ -100,10 +120,6 @@ export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>) => vo
 
 /** Bytes of an entry without its texts. */
 const FIXED = 1 + 2 + 2 + 4 * 8 + 2 * 2
-
-function encodeText(text: string): Buffer {
-  return isAscii(text) ? Buffer.from(text, 'latin1') : fsEncode(text)
-}
 
 function decodeText(buffer: Buffer, start: number, end: number): string {
   for (let i = start; i < end; i++) if (buffer[i]! >= 0x80) return fsDecode(buffer.subarray(start, end))

@@ -3,11 +3,11 @@ import { toWire, type WireError } from '../errors.js'
 import type { RingMemory } from '../ring/layout.js'
 import { RingWriter } from '../ring/writer.js'
 import { writeArchive } from './archive.js'
-import { type BaseImage, openBase } from './base.js'
+import type { BaseImage } from './base.js'
 import { checksumLayer, type LayerChecksum } from './checksum.js'
-import { type CustomisationLayer, openCustomisation } from './customisation.js'
+import type { CustomisationLayer } from './customisation.js'
 import type { Owner } from './layer-headers.js'
-import { copyRanges, type RangesTask } from './ranges.js'
+import type { RangesTask } from './ranges.js'
 
 /** Input and output of each task. */
 export interface Tasks {
@@ -23,14 +23,21 @@ export interface Tasks {
 
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
 
-export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } = {
-  checksum: (input) => reply(() => checksumLayer(input)),
-  archive: ({ plan, owner, ring }) =>
-    reply(() => void writeArchive(plan, owner, new RingWriter(ring), { recheck: true })),
-  openBase: (input) => reply(() => openBase(input)),
-  openCustomisation: (input) => reply(() => openCustomisation(input)),
-  ranges: ({ ring, ...task }) => reply(() => copyRanges(task, new RingWriter(ring)) as Promise<undefined>),
-}
+export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
+  {
+    checksum: (input) => reply(() => checksumLayer(input)),
+    archive: ({ plan, owner, ring }) =>
+      reply(() => void writeArchive(plan, owner, new RingWriter(ring), { recheck: true })),
+    openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
+    openCustomisation: (input) =>
+      reply(async () => (await import('./customisation.js')).openCustomisation(input)),
+    ranges: ({ ring, ...task }) =>
+      reply(async () => {
+        const { copyRanges } = await import('./ranges.js')
+        await copyRanges(task, new RingWriter(ring))
+        return undefined
+      }),
+  }
 
 async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
   try {

@@ -72,7 +72,10 @@ function kindOf(stats: Stats, path: string): Kind {
   if (stats.isFIFO()) return Kind.fifo
   if (stats.isCharacterDevice()) return Kind.characterDevice
   if (stats.isBlockDevice()) return Kind.blockDevice
-  throw new ImageError('FILE_UNSUPPORTED', `${pythonRepr(path)}: expected what a tar archive can hold, found a socket`)
+  throw new ImageError(
+    'FILE_UNSUPPORTED',
+    `${pythonRepr(path)}: expected what a tar archive can hold, found a socket`,
+  )
 }
 
 function attempt<T>(path: string, read: () => T): T {
@@ -80,6 +83,8 @@ function attempt<T>(path: string, read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof ImageError) throw error
-    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, { cause: error })
+    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, {
+      cause: error,
+    })
   }
 }

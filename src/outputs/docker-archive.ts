@@ -27,7 +27,11 @@ export interface DockerArchiveResult {
   bytes: number
 }
 
-export async function writeDockerArchive(image: DockerArchive, output: ByteOutput, emit: Emit): Promise<DockerArchiveResult> {
+export async function writeDockerArchive(
+  image: DockerArchive,
+  output: ByteOutput,
+  emit: Emit,
+): Promise<DockerArchiveResult> {
   let bytes = 0
   const write = (chunk: Uint8Array): void | Promise<void> => {
     bytes += chunk.length
@@ -58,7 +62,14 @@ export async function writeDockerArchive(image: DockerArchive, output: ByteOutpu
   const document = imageJson({ created, architecture, config, layers: written })
   const configName = `${document.digest}.json`
   await addFile(configName, document.bytes)
-  await addFile('manifest.json', manifestJson(configName, image.repoTag, written.map((layer) => layer.name)))
+  await addFile(
+    'manifest.json',
+    manifestJson(
+      configName,
+      image.repoTag,
+      written.map((layer) => layer.name),
+    ),
+  )
   await pad(endOfArchiveLength(bytes))
   await output.end()
   return { imageId: document.digest, layers: written.map(({ digest, size }) => ({ digest, size })), bytes }

@@ -12,7 +12,7 @@ import { outputError } from './writable-output.js'
  * A pipe holds 64 KiB. Writing it full in one piece makes writer and reader take turns; with pieces of
  * this size they work side by side.
  */
-const PIPE_PIECE = 32 * 1024
+const PIPE_PIECE = 8 * 1024
 
 export class FdOutput implements ByteOutput {
   private readonly fd: number

@@ -7,7 +7,8 @@ export class WritableOutput implements ByteOutput {
   private failure: Error | undefined
   private wake: (() => void) | undefined
   private readonly onError = (error: Error): void => this.fail(outputError(error))
-  private readonly onClose = (): void => this.fail(outputError(Object.assign(new Error('the stream was closed'), { code: 'EPIPE' })))
+  private readonly onClose = (): void =>
+    this.fail(outputError(Object.assign(new Error('the stream was closed'), { code: 'EPIPE' })))
 
   constructor(private readonly stream: Writable) {
     stream.on('error', this.onError)

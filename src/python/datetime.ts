@@ -112,7 +112,11 @@ function parseDate(text: string): { year: number; month: number; day: number } |
 }
 
 /** `date.fromisocalendar`. */
-function fromWeek(year: number, week: number, weekday: number): { year: number; month: number; day: number } | undefined {
+function fromWeek(
+  year: number,
+  week: number,
+  weekday: number,
+): { year: number; month: number; day: number } | undefined {
   if (year < 1 || week < 1 || week > weeksInYear(year) || weekday < 1 || weekday > 7) return undefined
   const date = utcDate(year, 1, 4)
   const isoWeekday = date.getUTCDay() || 7

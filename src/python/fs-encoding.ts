@@ -84,7 +84,8 @@ function decodeEscaped(bytes: Buffer): string {
 function sequenceLength(bytes: Buffer, i: number): number {
   const lead = bytes[i]!
   if (lead < 0x80) return 1
-  const length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0
+  const length =
+    lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3 : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0
   if (length === 0 || i + length > bytes.length) return 0
   const second = bytes[i + 1]!
   const low = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
@@ -100,7 +101,10 @@ function encodeEscaped(text: string): Buffer {
     const point = character.codePointAt(0)!
     if (point >= 0xdc80 && point <= 0xdcff) parts.push(Buffer.of(point - 0xdc00))
     else if (point >= 0xd800 && point <= 0xdfff) {
-      throw new ImageError('CONF_INVALID', `a string holds the lone surrogate U+${point.toString(16).toUpperCase()}, which no file name can hold`)
+      throw new ImageError(
+        'CONF_INVALID',
+        `a string holds the lone surrogate U+${point.toString(16).toUpperCase()}, which no file name can hold`,
+      )
     } else parts.push(Buffer.from(character, 'utf8'))
   }
   return Buffer.concat(parts)

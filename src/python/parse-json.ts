@@ -79,7 +79,8 @@ class Parser {
   }
 
   private string(expected: string): string {
-    if (this.token !== SyntaxKind.StringLiteral || this.scanner.getTokenError() !== ScanError.None) this.fail(expected)
+    if (this.token !== SyntaxKind.StringLiteral || this.scanner.getTokenError() !== ScanError.None)
+      this.fail(expected)
     const text = this.scanner.getTokenValue()
     this.advance()
     return text
@@ -118,6 +119,8 @@ class Parser {
     const line = before.split('\n').length
     const column = offset - before.lastIndexOf('\n')
     const found = this.text.slice(offset, offset + 20) || 'the end of the document'
-    throw new JsonSyntaxError(`line ${line}, column ${column}: expected ${expected}, found ${JSON.stringify(found)}`)
+    throw new JsonSyntaxError(
+      `line ${line}, column ${column}: expected ${expected}, found ${JSON.stringify(found)}`,
+    )
   }
 }

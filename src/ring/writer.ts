@@ -18,7 +18,8 @@ export class RingWriter {
   lend(): Buffer {
     const written = Atomics.load(this.control, WRITTEN)
     for (;;) {
-      if (Atomics.load(this.control, CLOSED) === 1) throw new ImageError('ABORTED', 'the image is no longer wanted')
+      if (Atomics.load(this.control, CLOSED) === 1)
+        throw new ImageError('ABORTED', 'the image is no longer wanted')
       const read = Atomics.load(this.control, READ)
       if (written - read < SLOTS) return this.slots[written % SLOTS]!
       Atomics.wait(this.control, READ, read)

@@ -38,7 +38,9 @@ export function readConf(path: string): Conf {
   try {
     bytes = readFileSync(path)
   } catch (error) {
-    throw new ImageError('CONF_UNREADABLE', `cannot read the configuration ${path}: ${systemReason(error)}`, { cause: error })
+    throw new ImageError('CONF_UNREADABLE', `cannot read the configuration ${path}: ${systemReason(error)}`, {
+      cause: error,
+    })
   }
   return parseConf(decode(bytes, path), path)
 }
@@ -119,7 +121,9 @@ function decode(bytes: Buffer, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
   } catch (error) {
-    throw new ImageError('CONF_INVALID', `${source}: expected UTF-8 text, found bytes that are not`, { cause: error })
+    throw new ImageError('CONF_INVALID', `${source}: expected UTF-8 text, found bytes that are not`, {
+      cause: error,
+    })
   }
 }
 

@@ -25,7 +25,8 @@ export function decodeMember(group: Buffer, globals: PaxRecords): Member | undef
     if (block.every((byte) => byte === 0)) return undefined
     const flag = String.fromCharCode(block[156]!)
     const isLast = offset + BLOCK === group.length
-    if (isLast) return finish(decodeBlock(block), hasPax ? new Map([...globals, ...pax]) : new Map(globals), long)
+    if (isLast)
+      return finish(decodeBlock(block), hasPax ? new Map([...globals, ...pax]) : new Map(globals), long)
     const size = Number(decodeNumber(block, 124, 12))
     const payload = group.subarray(offset + BLOCK, offset + BLOCK + size)
     if (flag === 'g') decodeRecords(payload, globals)

@@ -110,11 +110,13 @@ export function endOfArchiveLength(size: number): number {
   return 2 * BLOCK + ((RECORD - (length % RECORD)) % RECORD)
 }
 
-/** The sum of all bytes of a header block, its checksum field counted as spaces, into that field. */
-export function writeChecksum(block: Buffer, sum: number): void {
-  writeOctal(block, 148, 6, sum)
-  block[154] = 0
-  block[155] = 0x20
+/**
+ * @param sum of all bytes of the header block at `at`, those of its checksum field counted as spaces
+ */
+export function writeChecksum(out: Buffer, at: number, sum: number): void {
+  writeOctal(out, at + 148, 6, sum)
+  out[at + 154] = 0
+  out[at + 155] = 0x20
 }
 
 /** `value` as `digits` octal digits, zero-padded. */
@@ -145,13 +147,15 @@ function ustarBlock(member: Member, uid: bigint, gid: bigint): Buffer {
   }
   let sum = 0
   for (const byte of block) sum += byte
-  writeChecksum(block, sum)
+  writeChecksum(block, 0, sum)
   return block
 }
 
 /** ASCII with one `?` for every other character, cut at `width`. */
 function writeText(block: Buffer, offset: number, width: number, text: string): void {
-  const ascii = isAscii(text) ? text : [...text].map((character) => (isAscii(character) ? character : '?')).join('')
+  const ascii = isAscii(text)
+    ? text
+    : [...text].map((character) => (isAscii(character) ? character : '?')).join('')
   block.write(ascii.slice(0, width), offset, 'latin1')
 }
 
@@ -168,8 +172,8 @@ function paxHeader(records: ReadonlyMap<string, string>): Buffer {
   return Buffer.concat([ustarBlock(header, 0n, 0n), payload, Buffer.alloc(paddingOf(payload.length))])
 }
 
-/** A record's length counts its own digits. */
-function recordLength(body: number): number {
+/** The length of a pax record whose part behind the length takes `body` bytes: it counts its own digits. */
+export function recordLength(body: number): number {
   let length = body
   while (length !== body + String(length).length) length = body + String(length).length
   return length

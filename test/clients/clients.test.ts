@@ -27,7 +27,9 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
   })
 
   test('skopeo finds the layers that the image names', { skip: skipWithout('skopeo') }, async () => {
-    const found = JSON.parse(command('skopeo', ['inspect', `docker-archive:${image}`])) as { Layers: string[] }
+    const found = JSON.parse(command('skopeo', ['inspect', `docker-archive:${image}`])) as {
+      Layers: string[]
+    }
     assert.deepEqual(found.Layers, (await readImage(image)).image.rootfs.diff_ids)
   })
 
@@ -40,10 +42,15 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
     const config = JSON.parse(readFileSync(file, 'utf8')) as { process: { terminal: boolean } }
     config.process.terminal = false
     writeFileSync(file, JSON.stringify(config))
-    assert.equal(command('runc', ['--root', join(root, 'runc'), 'run', '-b', bundle, `sli-${process.pid}`]), expected)
+    assert.equal(
+      command('runc', ['--root', join(root, 'runc'), 'run', '-b', bundle, `sli-${process.pid}`]),
+      expected,
+    )
   })
 
-  test('podman loads and runs it, and what it saves serves as a base', { skip: skipWithout('podman', 'runc') }, async () => {
+  test('podman loads and runs it, and what it saves serves as a base', {
+    skip: skipWithout('podman', 'runc'),
+  }, async () => {
     const podman = new Podman(join(root, 'podman'))
     podman.call('load', '-i', image)
     assert.deepEqual(podman.ids(), [imageId])
@@ -55,7 +62,9 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
     assert.equal(podman.run('localhost/on-podman:latest'), `hello from on-podman\n${closure.paths.length}`)
   })
 
-  test('Docker Engine loads and runs it, and what it saves serves as a base', { skip: skipWithout('dockerd', 'docker') }, async () => {
+  test('Docker Engine loads and runs it, and what it saves serves as a base', {
+    skip: skipWithout('dockerd', 'docker'),
+  }, async () => {
     const docker = await DockerEngine.start(join(root, 'docker'))
     docker.call('load', '-i', image)
     assert.deepEqual(docker.ids(), [imageId])
@@ -67,7 +76,9 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
     assert.equal(docker.run('on-docker:latest'), `hello from on-docker\n${closure.paths.length}`)
   })
 
-  test('what skopeo writes serves as a base, also compressed', { skip: skipWithout('skopeo', 'zstd', 'podman', 'runc') }, async () => {
+  test('what skopeo writes serves as a base, also compressed', {
+    skip: skipWithout('skopeo', 'zstd', 'podman', 'runc'),
+  }, async () => {
     const saved = join(root, 'skopeo.tar')
     command('skopeo', ['copy', '-q', `docker-archive:${image}`, `docker-archive:${saved}:base:1`])
     const conf = closureConf(join(root, 'on-skopeo'), closure, saved, 'on-skopeo')

@@ -3,7 +3,14 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { type BaseParts, documents, makeTar, noise, type TarMember, type TarOptions } from '../support/base.js'
+import {
+  type BaseParts,
+  documents,
+  makeTar,
+  noise,
+  type TarMember,
+  type TarOptions,
+} from '../support/base.js'
 import { runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
 import { assertSameAsOracle } from '../support/same.js'
@@ -31,7 +38,11 @@ function checkBase(members: TarMember[], options: TarOptions = {}, config: unkno
 }
 
 const layers: TarMember[] = [
-  { name: `${'1'.repeat(64)}/layer.tar`, data: noise(200_000, 1), fields: { mtime: 1700000000, uid: 5, gname: 'staff', mode: 0o600 } },
+  {
+    name: `${'1'.repeat(64)}/layer.tar`,
+    data: noise(200_000, 1),
+    fields: { mtime: 1700000000, uid: 5, gname: 'staff', mode: 0o600 },
+  },
   { name: `${'2'.repeat(64)}.tar`, data: noise(1000, 2) },
   { name: 'blobs/sha256/abc', data: noise(512 * 300, 3) },
   { name: 'empty/layer.tar', data: '' },
@@ -41,13 +52,17 @@ const parts: BaseParts = { layers }
 describe('base images, as CPython reads them', { skip: skipWithoutPython }, () => {
   test('documents at the end', () => void checkBase([...layers, ...documents(parts)]))
   test('documents at the start', () => void checkBase([...documents(parts), ...layers]))
-  test('layers in another order than the manifest lists them', () => void checkBase([...layers.toReversed(), ...documents(parts)]))
+  test('layers in another order than the manifest lists them', () =>
+    void checkBase([...layers.toReversed(), ...documents(parts)]))
   test('one layer listed twice', () => {
     const twice = [layers[0]!, layers[1]!, layers[0]!]
     checkBase([...layers, ...documents({ layers: twice })])
   })
   test('of several members with one name, the last', () => {
-    const old: TarMember[] = [{ name: layers[1]!.name, data: 'old' }, { name: 'manifest.json', data: '{}' }]
+    const old: TarMember[] = [
+      { name: layers[1]!.name, data: 'old' },
+      { name: 'manifest.json', data: '{}' },
+    ]
     checkBase([...old, ...layers, ...documents(parts)])
   })
   test('layers that are symlinks and hard links to others', () => {
@@ -62,8 +77,16 @@ describe('base images, as CPython reads them', { skip: skipWithoutPython }, () =
   for (const format of ['PAX', 'GNU', 'USTAR'] as const) {
     test(`long names and odd owners in ${format} format`, () => {
       const odd: TarMember[] = [
-        { name: `${'d/'.repeat(40)}${'n'.repeat(format === 'USTAR' ? 60 : 90)}/layer.tar`, data: 'x'.repeat(700) },
-        { name: 'owner.tar', data: 'y', fields: format === 'USTAR' ? { uname: 'me' } : { uid: 3000000, gid: 8 ** 7, uname: 'jürgen', mtime: 5 } },
+        {
+          name: `${'d/'.repeat(40)}${'n'.repeat(format === 'USTAR' ? 60 : 90)}/layer.tar`,
+          data: 'x'.repeat(700),
+        },
+        {
+          name: 'owner.tar',
+          data: 'y',
+          fields:
+            format === 'USTAR' ? { uname: 'me' } : { uid: 3000000, gid: 8 ** 7, uname: 'jürgen', mtime: 5 },
+        },
       ]
       checkBase([...odd, ...documents({ layers: odd })], { format })
     })
@@ -72,7 +95,11 @@ describe('base images, as CPython reads them', { skip: skipWithoutPython }, () =
     const odd: TarMember[] = [
       { name: 'a.tar', data: 'a', pax: { mtime: '1700000000.123456789', comment: 'kept' } },
       { name: 'b.tar', data: 'b', fields: { mtime: -1.5 } },
-      { name: 'c.tar', data: 'c', pax: { 'SCHILY.xattr.user.x': '\udcff\udc80', '12': 'integer-like key', b: '1' } },
+      {
+        name: 'c.tar',
+        data: 'c',
+        pax: { 'SCHILY.xattr.user.x': '\udcff\udc80', '12': 'integer-like key', b: '1' },
+      },
       { name: 'dé.tar', data: 'd', fields: { gname: '\udce9' } },
     ]
     checkBase([...odd, ...documents({ layers: odd })])
@@ -91,7 +118,8 @@ describe('base images, as CPython reads them', { skip: skipWithoutPython }, () =
     const top = { Env: ['BASE=2', 'NEW=1', 'NEW=2', 'X'], Cmd: ['a'] }
     checkBase([...layers, ...documents(parts)], {}, top)
     checkBase([...layers, ...documents(parts)], {}, { Cmd: [] })
-    for (const config of [null, {}, { Env: null }, { Env: [] }]) checkBase([...layers, ...documents({ layers, config })], {}, top)
+    for (const config of [null, {}, { Env: null }, { Env: [] }])
+      checkBase([...layers, ...documents({ layers, config })], {}, top)
   })
   test('no layers at all', () => void checkBase(documents({ layers: [] })))
   for (const compression of ['gz', 'bz2', 'xz'] as const) {
@@ -112,8 +140,16 @@ describe('base images, as CPython reads them', { skip: skipWithoutPython }, () =
     const conf = writeConf(path, { from_image: base })
     const expected = sha256File(assertSameAsOracle(conf).output)
     const bytes = readFileSync(base)
-    for (const [suffix, ...command] of [['zst', 'zstd', '-q'], ['zst', 'zstd', '-q', '-19', '--long=27'], ['gz', 'gzip'], ['bz2', 'bzip2'], ['xz', 'xz']] as const) {
-      const pieces = [bytes.subarray(0, 100_000), bytes.subarray(100_000)].map((input) => spawnSync(command[0]!, command.slice(1), { input, maxBuffer: 1 << 28 }).stdout)
+    for (const [suffix, ...command] of [
+      ['zst', 'zstd', '-q'],
+      ['zst', 'zstd', '-q', '-19', '--long=27'],
+      ['gz', 'gzip'],
+      ['bz2', 'bzip2'],
+      ['xz', 'xz'],
+    ] as const) {
+      const pieces = [bytes.subarray(0, 100_000), bytes.subarray(100_000)].map(
+        (input) => spawnSync(command[0]!, command.slice(1), { input, maxBuffer: 1 << 28 }).stdout,
+      )
       const compressed = join(path, `base.${suffix}`)
       writeFileSync(compressed, Buffer.concat(pieces))
       const document = JSON.parse(readFileSync(conf, 'utf8')) as object

@@ -24,7 +24,11 @@ describe('the same bytes as CPython', { skip: skipWithoutPython }, () => {
     const directory = mkdirAnd(join(root, 'devices'))
     const store = makeStore(directory)
     mkdirSync(join(store, 'p'))
-    for (const [name, ...rest] of [['zero', 'c', '1', '5'], ['disk', 'b', '259', '70000'], ['pipe', 'p']] as const) {
+    for (const [name, ...rest] of [
+      ['zero', 'c', '1', '5'],
+      ['disk', 'b', '259', '70000'],
+      ['pipe', 'p'],
+    ] as const) {
       assert.equal(spawnSync('mknod', [join(store, 'p', name), ...rest]).status, 0)
     }
     assertSameAsOracle(writeConf(directory, { store_layers: [[join(store, 'p')]] }))
@@ -33,7 +37,8 @@ describe('the same bytes as CPython', { skip: skipWithoutPython }, () => {
   test('numbers that JavaScript would round or reorder, and duplicate keys', () => {
     const directory = mkdirAnd(join(root, 'raw'))
     const conf = writeConf(directory, { config: 'CONFIG' })
-    const config = '{"b": 1, "2": 123456789012345678901234567890, "1": 1.0, "b": [1E400, -1e-400, 1e16, 0.1e-6], "x": {}}'
+    const config =
+      '{"b": 1, "2": 123456789012345678901234567890, "1": 1.0, "b": [1E400, -1e-400, 1e16, 0.1e-6], "x": {}}'
     rewrite(conf, '"CONFIG"', config)
     assertSameAsOracle(conf)
   })
@@ -41,20 +46,24 @@ describe('the same bytes as CPython', { skip: skipWithoutPython }, () => {
   test('a tag from the command line, in all its spellings', () => {
     const directory = mkdirAnd(join(root, 'tag'))
     const conf = writeConf(directory, {})
-    for (const args of [['-t', 'a:b'], ['-ta:b'], ['--repo_tag', 'a:b'], ['--repo_tag=a:b'], ['-t', '']]) assertSameAsOracle(conf, args)
+    for (const args of [['-t', 'a:b'], ['-ta:b'], ['--repo_tag', 'a:b'], ['--repo_tag=a:b'], ['-t', '']])
+      assertSameAsOracle(conf, args)
   })
 
   test('naive times in any time zone', () => {
     const directory = mkdirAnd(join(root, 'zones'))
     const conf = writeConf(directory, { created: '2024-03-31T02:30:00', mtime: '2024-10-27 02:30:00' })
-    for (const TZ of ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe']) assertSameAsOracle(conf, [], { TZ })
+    for (const TZ of ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'])
+      assertSameAsOracle(conf, [], { TZ })
   })
 })
 
 describe('the same bytes always', () => {
   const directory = mkdirAnd(join(root, 'always'))
   const store = makeStore(directory)
-  const layers = HARD_CASES.slice(0, 8).flatMap((hardCase, i) => hardCase.make(makeStore(join(store, `case-${i}`))).store_layers ?? [])
+  const layers = HARD_CASES.slice(0, 8).flatMap(
+    (hardCase, i) => hardCase.make(makeStore(join(store, `case-${i}`))).store_layers ?? [],
+  )
   const conf = writeConf(directory, { store_layers: layers })
   const expected = sha256File(runCli(conf).output)
 
@@ -64,7 +73,13 @@ describe('the same bytes always', () => {
   test('with another locale, umask and working directory', () => {
     const env = { ...process.env, LC_ALL: 'C', LANG: 'C' }
     assert.equal(sha256File(runCli(conf, [], { env, cwd: '/' }).output), expected)
-    const run = spawnSync('sh', ['-c', `umask 077; exec "$0" "$1" "$2" > "$2.umask" 2> /dev/null`, process.execPath, new URL('../../src/cli.js', import.meta.url).pathname, conf])
+    const run = spawnSync('sh', [
+      '-c',
+      `umask 077; exec "$0" "$1" "$2" > "$2.umask" 2> /dev/null`,
+      process.execPath,
+      new URL('../../src/cli.js', import.meta.url).pathname,
+      conf,
+    ])
     assert.equal(run.status, 0)
     assert.equal(sha256File(`${conf}.umask`), expected)
   })
@@ -76,8 +91,15 @@ test('"now" is one instant for created and mtime', () => {
   const before = Math.floor(Date.now() / 1000)
   const run = runCli(conf)
   assert.equal(run.status, 0, run.stderr)
-  const list = spawnSync('tar', ['--full-time', '-tvf', run.output], { encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } }).stdout
-  const times = new Set([...list.matchAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g)].map(([text]) => Date.parse(`${text.replace(' ', 'T')}Z`) / 1000))
+  const list = spawnSync('tar', ['--full-time', '-tvf', run.output], {
+    encoding: 'utf8',
+    env: { ...process.env, TZ: 'UTC' },
+  }).stdout
+  const times = new Set(
+    [...list.matchAll(/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g)].map(
+      ([text]) => Date.parse(`${text.replace(' ', 'T')}Z`) / 1000,
+    ),
+  )
   assert.equal(times.size, 1)
   const [mtime] = times
   assert.ok(mtime! >= before && mtime! <= before + 30)

@@ -15,9 +15,19 @@ const date = fc.oneof(
   fc.tuple(year, number(1, 53, 2)).map(([y, w]) => `${y}-W${w}`),
   fc.tuple(year, number(1, 53, 2)).map(([y, w]) => `${y}W${w}`),
 )
-const fraction = fc.oneof(fc.constant(''), fc.tuple(fc.constantFrom('.', ','), number(0, 999999999, 1)).map((p) => p.join('')))
+const fraction = fc.oneof(
+  fc.constant(''),
+  fc.tuple(fc.constantFrom('.', ','), number(0, 999999999, 1)).map((p) => p.join('')),
+)
 const clock = fc
-  .tuple(number(0, 24, 2), number(0, 60, 2), number(0, 60, 2), fraction, fc.integer({ min: 1, max: 3 }), fc.constantFrom('', ':'))
+  .tuple(
+    number(0, 24, 2),
+    number(0, 60, 2),
+    number(0, 60, 2),
+    fraction,
+    fc.integer({ min: 1, max: 3 }),
+    fc.constantFrom('', ':'),
+  )
   .map(([h, m, s, f, parts, separator]) => [h, m, s].slice(0, parts).join(separator) + (parts === 3 ? f : ''))
 const offset = fc.oneof(
   fc.constantFrom('', 'Z'),
@@ -25,7 +35,9 @@ const offset = fc.oneof(
 )
 const moment = fc.oneof(
   date,
-  fc.tuple(date, fc.constantFrom('T', ' ', 't', '_', '-', 'é', '𝕏', '5'), clock, offset).map((parts) => parts.join('')),
+  fc
+    .tuple(date, fc.constantFrom('T', ' ', 't', '_', '-', 'é', '𝕏', '5'), clock, offset)
+    .map((parts) => parts.join('')),
   fc.string({ maxLength: 30 }),
 )
 
@@ -36,7 +48,9 @@ def read(text):
     return [t.isoformat(), int(t.timestamp())]
 `
 
-test('reads and prints times as datetime.fromisoformat, isoformat and timestamp do', { skip: skipWithoutPython }, () => {
+test('reads and prints times as datetime.fromisoformat, isoformat and timestamp do', {
+  skip: skipWithoutPython,
+}, () => {
   for (const zone of ['UTC', 'Europe/Berlin', 'America/St_Johns', 'Asia/Kathmandu']) {
     process.env.TZ = zone
     const texts = fc.sample(moment, { numRuns: 4000, seed: 7 }).filter((text) => text.isWellFormed())

@@ -22,5 +22,10 @@ export async function readImage(path: string): Promise<ImageDocuments> {
   }
   const manifest = JSON.parse(String(bodies.get('manifest.json'))) as ImageDocuments['manifest']
   const config = manifest[0]!.Config
-  return { manifest, image: JSON.parse(String(bodies.get(config))), imageId: config.replace('.json', ''), members }
+  return {
+    manifest,
+    image: JSON.parse(String(bodies.get(config))),
+    imageId: config.replace('.json', ''),
+    members,
+  }
 }

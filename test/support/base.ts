@@ -22,8 +22,17 @@ export interface TarOptions {
 const MAKE_TAR = fileURLToPath(new URL('../../../test/support/make-tar.py', import.meta.url))
 
 export function makeTar(path: string, members: readonly TarMember[], options: TarOptions = {}): string {
-  const spec = { path, format: options.format ?? 'PAX', compression: options.compression ?? 'none', globals: options.globals ?? null, members }
-  const { status, stderr } = spawnSync('python3', [MAKE_TAR], { input: JSON.stringify(spec), encoding: 'utf8' })
+  const spec = {
+    path,
+    format: options.format ?? 'PAX',
+    compression: options.compression ?? 'none',
+    globals: options.globals ?? null,
+    members,
+  }
+  const { status, stderr } = spawnSync('python3', [MAKE_TAR], {
+    input: JSON.stringify(spec),
+    encoding: 'utf8',
+  })
   if (status !== 0) throw new Error(`make-tar failed: ${stderr}`)
   return path
 }
@@ -43,10 +52,15 @@ export function documents({ layers, config, diffIds }: BaseParts): TarMember[] {
     architecture: 'amd64',
     os: 'linux',
     config: config === undefined ? { Env: ['PATH=/bin', 'BASE=1'] } : config,
-    rootfs: { type: 'layers', diff_ids: diffIds ?? layers.map((layer) => `sha256:${sha256(layer.data ?? '')}`) },
+    rootfs: {
+      type: 'layers',
+      diff_ids: diffIds ?? layers.map((layer) => `sha256:${sha256(layer.data ?? '')}`),
+    },
   })
   const name = `${sha256(image)}.json`
-  const manifest = utf8Json([{ Config: name, RepoTags: ['base:1'], Layers: layers.map((layer) => layer.name) }])
+  const manifest = utf8Json([
+    { Config: name, RepoTags: ['base:1'], Layers: layers.map((layer) => layer.name) },
+  ])
   return [
     { name, data: image },
     { name: 'manifest.json', data: manifest },

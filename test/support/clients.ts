@@ -13,13 +13,27 @@ export function skipWithout(...commands: string[]): string | false {
 }
 
 /** Runs a command to its end. @returns its standard output, trimmed; fails the test unless it exits with 0 */
-export function command(name: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}): string {
-  const { status, stdout, stderr, error } = spawnSync(name, args, { encoding: 'utf8', timeout: 120_000, maxBuffer: 1 << 28, ...options })
+export function command(
+  name: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+): string {
+  const { status, stdout, stderr, error } = spawnSync(name, args, {
+    encoding: 'utf8',
+    timeout: 120_000,
+    maxBuffer: 1 << 28,
+    ...options,
+  })
   assert.equal(status, 0, `${name} ${args.join(' ')}: ${error?.message ?? ''}${stderr}${stdout}`)
   return stdout.trim()
 }
 
-export function start(name: string, args: readonly string[], log: string, env: NodeJS.ProcessEnv = {}): ChildProcess {
+export function start(
+  name: string,
+  args: readonly string[],
+  log: string,
+  env: NodeJS.ProcessEnv = {},
+): ChildProcess {
   const child = spawn('sh', ['-c', 'log=$1; shift; exec "$@" > "$log" 2>&1', 'sh', log, name, ...args], {
     stdio: 'ignore',
     env: { ...process.env, ...env },
@@ -51,8 +65,26 @@ export class Podman {
 
   constructor(directory: string) {
     const path = (name: string): string => join(directory, name)
-    this.options = ['--root', path('root'), '--runroot', path('run'), '--tmpdir', path('tmp'), '--network-config-dir', path('net')]
-    this.options.push('--storage-driver', 'vfs', '--cgroup-manager', 'cgroupfs', '--events-backend', 'none', '--runtime', 'runc')
+    this.options = [
+      '--root',
+      path('root'),
+      '--runroot',
+      path('run'),
+      '--tmpdir',
+      path('tmp'),
+      '--network-config-dir',
+      path('net'),
+    ]
+    this.options.push(
+      '--storage-driver',
+      'vfs',
+      '--cgroup-manager',
+      'cgroupfs',
+      '--events-backend',
+      'none',
+      '--runtime',
+      'runc',
+    )
   }
 
   call(...args: string[]): string {
@@ -79,8 +111,29 @@ export class DockerEngine {
     const host = `unix://${path('socket')}`
     const env = { ...process.env, DOCKER_HOST: host, DOCKER_CONFIG: path('cli') }
     const limits = LIMITS.map((text) => text.replace('--ulimit', '--default-ulimit'))
-    const options = ['--config-file', path('daemon.json'), '-H', host, '--data-root', path('data'), '--exec-root', path('exec'), '--pidfile', path('pid')]
-    options.push('--storage-driver', 'vfs', '--bridge', 'none', '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--ip-masq=false', '--userland-proxy=false')
+    const options = [
+      '--config-file',
+      path('daemon.json'),
+      '-H',
+      host,
+      '--data-root',
+      path('data'),
+      '--exec-root',
+      path('exec'),
+      '--pidfile',
+      path('pid'),
+    ]
+    options.push(
+      '--storage-driver',
+      'vfs',
+      '--bridge',
+      'none',
+      '--iptables=false',
+      '--ip6tables=false',
+      '--ip-forward=false',
+      '--ip-masq=false',
+      '--userland-proxy=false',
+    )
     start('dockerd', [...options, ...limits], path('log'), { DOCKER_TMPDIR: path('tmp') })
     await until('dockerd', () => spawnSync('docker', ['version'], { env }).status === 0, path('log'))
     return new DockerEngine(env)

@@ -53,9 +53,37 @@ export const HARD_CASES: HardCase[] = [
     name: 'names that are not ASCII, not printable or not UTF-8, in code point order',
     make(store) {
       const root = directory(join(store, 'p'))
-      const names = ['a b', `it's`, '"', `'"`, 'new\nline', 'tab\t', 'é', '日本', '\ue000', '\uffff', '\ufffd', '😀', '\u{10ffff}', '\ud7ff', '\x7f', '\x01', '~', 'z']
+      const names = [
+        'a b',
+        `it's`,
+        '"',
+        `'"`,
+        'new\nline',
+        'tab\t',
+        'é',
+        '日本',
+        '\ue000',
+        '\uffff',
+        '\ufffd',
+        '😀',
+        '\u{10ffff}',
+        '\ud7ff',
+        '\x7f',
+        '\x01',
+        '~',
+        'z',
+      ]
       for (const name of names) file(join(root, name), name)
-      for (const bytes of [[0x80], [0xff], [0xc3], [0xe2, 0x82], [0x61, 0xff, 0x62], [0xed, 0xa0, 0x80], [0xf0, 0x9f, 0x98], [0xc0, 0xaf]]) {
+      for (const bytes of [
+        [0x80],
+        [0xff],
+        [0xc3],
+        [0xe2, 0x82],
+        [0x61, 0xff, 0x62],
+        [0xed, 0xa0, 0x80],
+        [0xf0, 0x9f, 0x98],
+        [0xc0, 0xaf],
+      ]) {
         file(Buffer.concat([Buffer.from(`${root}/`), Buffer.from(bytes)]), Buffer.from(bytes))
       }
       return { store_layers: [[root]] }
@@ -65,7 +93,8 @@ export const HARD_CASES: HardCase[] = [
     name: 'order by path components: a/b before a-b',
     make(store) {
       const root = directory(join(store, 'p'))
-      for (const name of ['a', 'a-b', 'a.b', 'a b', 'aa', 'A', 'B']) file(join(directory(join(root, name)), 'b'))
+      for (const name of ['a', 'a-b', 'a.b', 'a b', 'aa', 'A', 'B'])
+        file(join(directory(join(root, name)), 'b'))
       const names = [join(store, 'q'), join(store, 'q-1')]
       for (const path of names) directory(path)
       return { store_layers: [[names[1]!, root, names[0]!]] }
@@ -103,7 +132,10 @@ export const HARD_CASES: HardCase[] = [
     name: 'sizes around blocks, records and buffers',
     make(store) {
       const root = directory(join(store, 'p'))
-      for (const size of [0, 1, 511, 512, 513, 10239, 10240, 10241, 65535, 65536, 65537, 131072, 262143, 262144, 262145, 1048575, 1048576, 1048577]) {
+      for (const size of [
+        0, 1, 511, 512, 513, 10239, 10240, 10241, 65535, 65536, 65537, 131072, 262143, 262144, 262145,
+        1048575, 1048576, 1048577,
+      ]) {
         file(join(root, String(size)), Buffer.alloc(size, size % 251))
       }
       return { store_layers: [[root]] }
@@ -113,7 +145,8 @@ export const HARD_CASES: HardCase[] = [
     name: 'modes with set-uid, set-gid and sticky bits',
     make(store) {
       const root = directory(join(store, 'p'), 0o1777)
-      for (const mode of [0o4755, 0o2755, 0o1644, 0o7777, 0o400, 0o111]) file(join(root, mode.toString(8)), 'x', mode)
+      for (const mode of [0o4755, 0o2755, 0o1644, 0o7777, 0o400, 0o111])
+        file(join(root, mode.toString(8)), 'x', mode)
       directory(join(root, 'd'), 0o2750)
       return { store_layers: [[root]] }
     },
@@ -123,7 +156,9 @@ export const HARD_CASES: HardCase[] = [
     make(store) {
       file(join(store, 'single'), 'single file')
       directory(join(store, 'empty'))
-      return { store_layers: [[], [join(store, 'single')], [join(store, 'empty'), join(store, 'single')], []] }
+      return {
+        store_layers: [[], [join(store, 'single')], [join(store, 'empty'), join(store, 'single')], []],
+      }
     },
   },
   { name: 'nothing but the customisation layer', make: () => ({ store_layers: [] }) },
@@ -141,13 +176,26 @@ export const HARD_CASES: HardCase[] = [
       const root = directory(join(store, 'p'))
       file(join(root, 'f'))
       symlinkSync('f', join(root, 'l'))
-      return { store_layers: [[root]], uid: '2097152', gid: -1, uname: 'jürgen', gname: 'g'.repeat(33), mtime: '1960-01-01T00:00:00.5Z' }
+      return {
+        store_layers: [[root]],
+        uid: '2097152',
+        gid: -1,
+        uname: 'jürgen',
+        gname: 'g'.repeat(33),
+        mtime: '1960-01-01T00:00:00.5Z',
+      }
     },
   },
   {
     name: 'a configuration with integer-like keys, large numbers and floats',
     make: () => ({
-      config: { z: 1, '10': [1.5, -0, 1e22, 1e-7], '9': { nested: {}, list: [] }, text: 'ü"\\\u007f😀', Env: ['A=1', 'B', 'A=2'] },
+      config: {
+        z: 1,
+        '10': [1.5, -0, 1e22, 1e-7],
+        '9': { nested: {}, list: [] },
+        text: 'ü"\\\u007f😀',
+        Env: ['A=1', 'B', 'A=2'],
+      },
       repo_tag: 'näme:tag',
       architecture: 'arm64',
     }),

@@ -68,7 +68,12 @@ export interface Run {
 }
 
 /** Runs a program with standard output to a file. */
-export function runTo(output: string, command: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Run {
+export function runTo(
+  output: string,
+  command: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Run {
   const fd = openSync(output, 'w')
   try {
     const { status, signal, stderr } = spawnSync(command, args, {
@@ -85,11 +90,19 @@ export function runTo(output: string, command: string, args: readonly string[], 
   }
 }
 
-export function runCli(conf: string, args: readonly string[] = [], options: { env?: NodeJS.ProcessEnv; cwd?: string } = {}): Run {
+export function runCli(
+  conf: string,
+  args: readonly string[] = [],
+  options: { env?: NodeJS.ProcessEnv; cwd?: string } = {},
+): Run {
   return runTo(`${conf}.ours.tar`, process.execPath, [CLI, conf, ...args], options)
 }
 
-export function runOracle(conf: string, args: readonly string[] = [], options: { env?: NodeJS.ProcessEnv } = {}): Run {
+export function runOracle(
+  conf: string,
+  args: readonly string[] = [],
+  options: { env?: NodeJS.ProcessEnv } = {},
+): Run {
   return runTo(`${conf}.oracle.tar`, 'python3', [ORACLE, conf, ...args], options)
 }
 

@@ -24,7 +24,17 @@ let
 in make "app" [ ssl text (builtins.storePath busybox) ]
 `
 
-const LOCAL = ['--option', 'sandbox', 'false', '--option', 'substitute', 'false', '--option', 'build-users-group', '']
+const LOCAL = [
+  '--option',
+  'sandbox',
+  'false',
+  '--option',
+  'substitute',
+  'false',
+  '--option',
+  'build-users-group',
+  '',
+]
 
 export interface Closure {
   /** All its store paths, dependencies first. */
@@ -36,8 +46,24 @@ export function buildClosure(directory: string): Closure {
   const expression = join(directory, 'closure.nix')
   writeFileSync(expression, EXPRESSION)
   const busybox = command('nix-store', ['--add', '/bin/busybox'])
-  const derivation = command('nix-instantiate', [expression, '--argstr', 'busybox', busybox, ...LOCAL, '--add-root', join(directory, 'drv'), '--indirect'])
-  const output = command('nix-store', ['--realise', derivation, ...LOCAL, '--add-root', join(directory, 'result'), '--indirect'])
+  const derivation = command('nix-instantiate', [
+    expression,
+    '--argstr',
+    'busybox',
+    busybox,
+    ...LOCAL,
+    '--add-root',
+    join(directory, 'drv'),
+    '--indirect',
+  ])
+  const output = command('nix-store', [
+    '--realise',
+    derivation,
+    ...LOCAL,
+    '--add-root',
+    join(directory, 'result'),
+    '--indirect',
+  ])
   return { paths: command('nix-store', ['--query', '--requisites', output]).split('\n'), busybox }
 }
 
@@ -47,17 +73,32 @@ function linksLayer(directory: string, busybox: string): string {
   mkdirSync(join(tree, 'bin'), { recursive: true })
   for (const name of ['sh', 'cat', 'ls', 'echo']) symlinkSync(busybox, join(tree, 'bin', name))
   const archive = join(directory, 'tree.tar')
-  const options = ['--sort=name', '--mtime=@1', '--owner=0', '--group=0', '--numeric-owner', '--hard-dereference']
+  const options = [
+    '--sort=name',
+    '--mtime=@1',
+    '--owner=0',
+    '--group=0',
+    '--numeric-owner',
+    '--hard-dereference',
+  ]
   command('tar', ['-cf', archive, ...options, '-C', tree, ...readdirSync(tree)])
   makeCustomisation(join(directory, 'links'), readFileSync(archive))
   return join(directory, 'links')
 }
 
 /** A configuration of an image with one layer a store path, which prints `hello from` and its layers' files. */
-export function closureConf(directory: string, closure: Closure, fromImage: string | null, tag: string): string {
+export function closureConf(
+  directory: string,
+  closure: Closure,
+  fromImage: string | null,
+  tag: string,
+): string {
   mkdirSync(directory, { recursive: true })
   return writeConf(directory, {
-    config: { Cmd: ['/bin/sh', '-c', `echo hello from $NAME; ls ${dirname(closure.paths[0]!)} | wc -l`], Env: ['PATH=/bin', `NAME=${tag}`] },
+    config: {
+      Cmd: ['/bin/sh', '-c', `echo hello from $NAME; ls ${dirname(closure.paths[0]!)} | wc -l`],
+      Env: ['PATH=/bin', `NAME=${tag}`],
+    },
     store_dir: '/nix/store',
     store_layers: closure.paths.map((path) => [path]),
     customisation_layer: linksLayer(directory, closure.busybox),

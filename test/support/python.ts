@@ -2,7 +2,9 @@ import { spawnSync } from 'node:child_process'
 
 /** The reason to skip what compares with CPython, or false where CPython 3.11 or later is at hand. */
 export const skipWithoutPython: string | false = (() => {
-  const probe = spawnSync('python3', ['-c', 'import sys; print(sys.version_info >= (3, 11))'], { encoding: 'utf8' })
+  const probe = spawnSync('python3', ['-c', 'import sys; print(sys.version_info >= (3, 11))'], {
+    encoding: 'utf8',
+  })
   return probe.stdout?.trim() === 'True' ? false : 'needs python3, version 3.11 or later'
 })()
 
@@ -23,7 +25,11 @@ for line in sys.stdin:
     print(json.dumps(value))
 `
   const input = inputs.map((value) => `${JSON.stringify(value)}\n`).join('')
-  const { status, stdout, stderr } = spawnSync('python3', ['-c', program], { input, encoding: 'utf8', maxBuffer: 1 << 30 })
+  const { status, stdout, stderr } = spawnSync('python3', ['-c', program], {
+    input,
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  })
   if (status !== 0) throw new Error(`python3 failed: ${stderr}`)
   return stdout
     .trimEnd()

@@ -1,6 +1,7 @@
 /** Random store paths: descriptions that fast-check makes, and the files they stand for. */
-import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+
 import { spawnSync } from 'node:child_process'
+import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import fc from 'fast-check'
 
 export type Node =
@@ -15,10 +16,39 @@ const bytes = (text: string): string => Buffer.from(text).toString('latin1')
 const name: fc.Arbitrary<string> = fc
   .oneof(
     { weight: 3, arbitrary: fc.string({ minLength: 1, maxLength: 12 }).map(bytes) },
-    { weight: 2, arbitrary: fc.constantFrom('a', 'b', 'a-b', 'a b', 'a.b', 'a+', '"', "'", `'"`, 'new\nline', '\\', '-', '~', '\x01', '\x7f') },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        'a',
+        'b',
+        'a-b',
+        'a b',
+        'a.b',
+        'a+',
+        '"',
+        "'",
+        `'"`,
+        'new\nline',
+        '\\',
+        '-',
+        '~',
+        '\x01',
+        '\x7f',
+      ),
+    },
     { weight: 2, arbitrary: fc.string({ unit: 'binary', minLength: 1, maxLength: 8 }).map(bytes) },
-    { weight: 2, arbitrary: fc.constantFrom('é', 'ß', '日本', '\ue000', '\uffff', '\ufffd', '😀', '𝕏', '\u{10ffff}', '\ud7ff').map(bytes) },
-    { weight: 2, arbitrary: fc.uint8Array({ minLength: 1, maxLength: 6 }).map((array) => Buffer.from(array).toString('latin1')) },
+    {
+      weight: 2,
+      arbitrary: fc
+        .constantFrom('é', 'ß', '日本', '\ue000', '\uffff', '\ufffd', '😀', '𝕏', '\u{10ffff}', '\ud7ff')
+        .map(bytes),
+    },
+    {
+      weight: 2,
+      arbitrary: fc
+        .uint8Array({ minLength: 1, maxLength: 6 })
+        .map((array) => Buffer.from(array).toString('latin1')),
+    },
     { weight: 2, arbitrary: fc.integer({ min: 30, max: 100 }).map((length) => 'l'.repeat(length)) },
     { weight: 1, arbitrary: fc.integer({ min: 250, max: 255 }).map((length) => 'm'.repeat(length)) },
   )
@@ -33,7 +63,17 @@ const size = fc.oneof(
 )
 const target = fc.oneof(
   name,
-  fc.constantFrom('/nix/store', '..', '.', '../../etc/passwd', '/', 'x'.repeat(99), 'x'.repeat(100), 'x'.repeat(101), 'x'.repeat(500)),
+  fc.constantFrom(
+    '/nix/store',
+    '..',
+    '.',
+    '../../etc/passwd',
+    '/',
+    'x'.repeat(99),
+    'x'.repeat(100),
+    'x'.repeat(101),
+    'x'.repeat(500),
+  ),
 )
 
 export const node: fc.Arbitrary<Node> = fc.letrec<{ node: Node }>((tie) => ({

@@ -7,17 +7,33 @@ import { evaluate, skipWithoutPython } from '../support/python.js'
 
 const surrogate = fc.integer({ min: 0xdc80, max: 0xdcff }).map((unit) => String.fromCharCode(unit))
 const text = (lengths: number[]): fc.Arbitrary<string> =>
-  fc.oneof(
-    fc.constant(''),
-    fc.string({ maxLength: 20 }),
-    fc.constantFrom(...lengths).map((length) => 'n'.repeat(length)),
-    fc.array(fc.oneof(fc.string({ unit: 'binary', maxLength: 2 }), surrogate, fc.constant('é'), fc.constant('𝕏')), { maxLength: 60 }).map((parts) => parts.join('')),
-  ).map((value) => value.replaceAll('\0', ''))
+  fc
+    .oneof(
+      fc.constant(''),
+      fc.string({ maxLength: 20 }),
+      fc.constantFrom(...lengths).map((length) => 'n'.repeat(length)),
+      fc
+        .array(
+          fc.oneof(
+            fc.string({ unit: 'binary', maxLength: 2 }),
+            surrogate,
+            fc.constant('é'),
+            fc.constant('𝕏'),
+          ),
+          { maxLength: 60 },
+        )
+        .map((parts) => parts.join('')),
+    )
+    .map((value) => value.replaceAll('\0', ''))
 
 const member: fc.Arbitrary<Member> = fc.record({
   name: text([99, 100, 101, 255]),
   mode: fc.integer({ min: 0, max: 0o7777 }),
-  uid: fc.oneof(fc.bigInt({ min: -5n, max: 5n }), fc.bigInt({ min: 8n ** 7n - 2n, max: 8n ** 7n + 2n }), fc.bigInt({ min: 0n, max: 2n ** 63n })),
+  uid: fc.oneof(
+    fc.bigInt({ min: -5n, max: 5n }),
+    fc.bigInt({ min: 8n ** 7n - 2n, max: 8n ** 7n + 2n }),
+    fc.bigInt({ min: 0n, max: 2n ** 63n }),
+  ),
   gid: fc.bigInt({ min: -1n, max: 8n ** 7n + 1n }),
   size: fc.oneof(fc.nat(), fc.integer({ min: 8 ** 11 - 2, max: 8 ** 11 + 2 })),
   mtime: fc.oneof(fc.integer(), fc.integer({ min: 8 ** 11 - 2, max: 8 ** 11 + 2 })),
@@ -44,10 +60,14 @@ const json = (value: Member): unknown => ({ ...value, uid: String(value.uid), gi
 test('encodes headers as TarInfo.tobuf does', { skip: skipWithoutPython }, () => {
   const members = fc.sample(member, { numRuns: 4000, seed: 11 })
   const expected = evaluate('info(x).tobuf().hex()', members.map(json), PRELUDE)
-  members.forEach((value, i) => assert.equal(encodeHeader(value).toString('hex'), expected[i], JSON.stringify(json(value))))
+  members.forEach((value, i) => {
+    assert.equal(encodeHeader(value).toString('hex'), expected[i], JSON.stringify(json(value)))
+  })
 })
 
-test('reads headers of every format as TarInfo.frombuf and its pax records do', { skip: skipWithoutPython }, () => {
+test('reads headers of every format as TarInfo.frombuf and its pax records do', {
+  skip: skipWithoutPython,
+}, () => {
   const members = fc.sample(member, { numRuns: 3000, seed: 12 }).filter((value) => value.name !== '')
   for (const format of ['PAX', 'GNU', 'USTAR']) {
     const written = evaluate(`info(x).tobuf(tarfile.${format}_FORMAT).hex()`, members.map(json), PRELUDE)
