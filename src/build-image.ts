@@ -25,6 +25,11 @@ export interface BuildOptions {
   repoTag?: string | undefined
   /** How many checksum passes run at once. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
   threads?: number | undefined
+  /**
+   * Hashes every store layer a second time, while it is streamed. Default: only layers with files that
+   * changed in the last two seconds; of others size, inode, mtime and ctime are looked at again.
+   */
+  verify?: boolean | undefined
   /** Stops the build; it then rejects with ABORTED. */
   signal?: AbortSignal | undefined
   /** Called for every {@link BuildEvent}. */
@@ -73,7 +78,9 @@ async function build(
   signal?.addEventListener('abort', onAbort)
   try {
     const opening = conf.fromImage === null ? undefined : pool.run('openBase', { path: conf.fromImage })
-    const storeLayers = conf.storeLayers.map((paths) => storeLayer(paths, conf, pool, emit))
+    const storeLayers = conf.storeLayers.map((paths) =>
+      storeLayer(paths, conf, pool, emit, options.verify === true),
+    )
     const customisation = customisationLayer(conf, pool, emit)
     const base = await opening
     if (base === undefined) emit({ type: 'no-base' })

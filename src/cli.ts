@@ -10,6 +10,7 @@ import { pythonListRepr } from './python/repr.js'
 interface Options {
   repo_tag?: string
   jobs?: number
+  verify?: boolean
   debug?: boolean
 }
 
@@ -30,6 +31,7 @@ async function main(): Promise<number> {
       'compute N checksums at once (default: NIX_BUILD_CORES, or all cores)',
       parseJobs,
     )
+    .option('--verify', 'hash every layer again while it is streamed, beside looking at times and inodes')
     .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
     .version(version)
     .exitOverride()
@@ -77,6 +79,7 @@ async function run(conf: string, options: Options): Promise<number> {
       output: 1,
       repoTag: options.repo_tag,
       threads: options.jobs,
+      verify: options.verify,
       signal: stop.signal,
       onEvent: report,
     })

@@ -33,7 +33,13 @@ export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer)
 }
 
 /** @throws ImageError STORE_PATH_INVALID when a path is not in the configuration's store directory */
-export function storeLayer(paths: readonly string[], conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
+export function storeLayer(
+  paths: readonly string[],
+  conf: Conf,
+  pool: LayerPool,
+  emit: Emit,
+  verify: boolean,
+): StartedLayer {
   const outside = paths.filter((path) => !path.startsWith(conf.storeDir))
   if (outside.length > 0) {
     throw new ImageError(
@@ -46,9 +52,16 @@ export function storeLayer(paths: readonly string[], conf: Conf, pool: LayerPool
   const source: LayerSource = { kind: 'store', paths }
   const checksum = announced(pool.checksumPass('checksum', { paths, owner }), source, emit)
   return (streamer) => {
-    const production = streamer.enqueue(async (ring) =>
-      pool.streamingPass('archive', { plan: (await checksum).plan, owner, ring }),
-    )
+    const production = streamer.enqueue(async (ring) => {
+      const { plan, digest, fresh } = await checksum
+      await pool.streamingPass('archive', {
+        paths,
+        plan,
+        owner,
+        digest: verify || fresh ? digest : undefined,
+        ring,
+      })
+    })
     const info = checksum.then(({ digest, size }): LayerInfo => {
       return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
     })

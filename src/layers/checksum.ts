@@ -15,15 +15,24 @@ export interface Checksum {
 export interface LayerChecksum extends Checksum {
   /** What the streaming pass writes the same bytes from. */
   plan: Uint8Array
+  /**
+   * Whether a member changed so shortly before that a further change could keep its ctime: then only its
+   * content can tell.
+   */
+  fresh: boolean
 }
+
+/** No file system that can hold a store has coarser times than this, in milliseconds. */
+const COARSEST_CTIME = 2000
 
 /** @throws ImageError as {@link planStorePaths} and {@link writeArchive} */
 export function checksumLayer(task: { paths: readonly string[]; owner: Owner }): LayerChecksum {
-  const plan = planStorePaths(task.paths)
+  const started = Date.now()
+  const { plan, newestChange } = planStorePaths(task.paths)
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
   const size = writeArchive(plan, task.owner, sink, { recheck: false })
-  return { digest: sink.digest(), size, plan }
+  return { digest: sink.digest(), size, plan, fresh: newestChange > started - COARSEST_CTIME }
 }
 
 /** 256 KiB stays in the cache between reading and hashing. */
@@ -39,6 +48,28 @@ export class DigestSink implements Sink {
 
   accept(used: number): void {
     this.hash.update(buffer.subarray(0, used))
+  }
+
+  digest(): string {
+    return this.hash.digest('hex')
+  }
+}
+
+/** A sink that passes everything on to another and takes its digest on the way. */
+export class VerifyingSink implements Sink {
+  private readonly hash = createHash('sha256')
+  private lent: Buffer = buffer
+
+  constructor(private readonly inner: Sink) {}
+
+  lend(): Buffer {
+    this.lent = this.inner.lend()
+    return this.lent
+  }
+
+  accept(used: number): void {
+    this.hash.update(this.lent.subarray(0, used))
+    this.inner.accept(used)
   }
 
   digest(): string {

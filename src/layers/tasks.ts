@@ -2,19 +2,19 @@
 import { toWire, type WireError } from '../errors.js'
 import type { RingMemory } from '../ring/layout.js'
 import { RingWriter } from '../ring/writer.js'
-import { writeArchive } from './archive.js'
 import type { BaseImage } from './base.js'
 import { checksumLayer, type LayerChecksum } from './checksum.js'
 import type { CustomisationLayer } from './customisation.js'
 import type { Owner } from './layer-headers.js'
 import type { RangesTask } from './ranges.js'
+import { type ArchiveTask, streamLayer } from './stream.js'
 
 /** Input and output of each task. */
 export interface Tasks {
   /** The checksum pass of a store layer. */
   checksum: { input: { paths: readonly string[]; owner: Owner }; output: LayerChecksum }
   /** The streaming pass of a store layer: its archive into a ring. */
-  archive: { input: { plan: Uint8Array; owner: Owner; ring: RingMemory }; output: undefined }
+  archive: { input: ArchiveTask & { ring: RingMemory }; output: undefined }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of an existing file into a ring. */
@@ -26,8 +26,7 @@ export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
     checksum: (input) => reply(() => checksumLayer(input)),
-    archive: ({ plan, owner, ring }) =>
-      reply(() => void writeArchive(plan, owner, new RingWriter(ring), { recheck: true })),
+    archive: ({ ring, ...task }) => reply(() => streamLayer(task, new RingWriter(ring))),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),

@@ -13,13 +13,24 @@ import { Kind, PlanWriter } from './plan.js'
  * @throws ImageError FILE_UNREADABLE for what cannot be read, FILE_UNSUPPORTED for a socket,
  *   STORE_PATH_INVALID for a relative path
  */
-export function planStorePaths(paths: readonly string[]): Uint8Array {
-  const plan = new PlanWriter()
+export function planStorePaths(paths: readonly string[]): LayerPlan {
+  const walk: Walk = { plan: new PlanWriter(), newestChange: 0 }
   for (const path of paths) {
     const root = normalise(path)
-    walk(plan, root, root, 0)
+    visit(walk, root, root, 0)
   }
-  return plan.finish()
+  return { plan: walk.plan.finish(), newestChange: walk.newestChange }
+}
+
+export interface LayerPlan {
+  plan: Uint8Array
+  /** The latest ctime of all members, in milliseconds since the epoch; 0 when there are none. */
+  newestChange: number
+}
+
+interface Walk {
+  plan: PlanWriter
+  newestChange: number
 }
 
 /** As `pathlib.PurePosixPath` does: repeated slashes, `.` components and a trailing slash vanish, `..` stays. */
@@ -31,11 +42,12 @@ export function normalise(path: string): string {
   return `/${parts.join('/')}`
 }
 
-function walk(plan: PlanWriter, path: string, name: string, depth: number): void {
+function visit(walk: Walk, path: string, name: string, depth: number): void {
   const raw = fsPath(path)
   const stats = attempt(path, () => lstatSync(raw))
   const kind = kindOf(stats, path)
-  plan.add({
+  walk.newestChange = Math.max(walk.newestChange, stats.ctimeMs)
+  walk.plan.add({
     kind,
     depth,
     name,
@@ -49,7 +61,7 @@ function walk(plan: PlanWriter, path: string, name: string, depth: number): void
   })
   if (kind !== Kind.directory) return
   const below = path === '/' ? path : `${path}/`
-  for (const child of attempt(path, () => sortedNames(raw))) walk(plan, below + child, child, depth + 1)
+  for (const child of attempt(path, () => sortedNames(raw))) visit(walk, below + child, child, depth + 1)
 }
 
 function sortedNames(directory: string | Buffer): string[] {

@@ -73,9 +73,8 @@ const TEXT = v.pipe(v.string('a string'), NO_NUL)
 const PATH = v.pipe(TEXT, v.nonEmpty('a path that is not empty'))
 const ID = v.pipe(
   v.union([v.string(), v.instance(JsonNumber)], 'an integer, as a number or a string'),
-  v.transform((id) => (typeof id === 'string' ? id.trim() : id.text)),
-  v.regex(/^[-+]?\d+(_\d+)*$/, 'an integer, as a number or a string'),
-  v.transform((digits) => BigInt(digits.replace(/^\+|_/g, ''))),
+  v.check((id) => /^\s*[-+]?\d+(_\d+)*\s*$/.test(digits(id)), 'an integer, as a number or a string'),
+  v.transform((id) => BigInt(digits(id).replaceAll(/[\s+_]/g, ''))),
 )
 const TIME = v.pipe(
   v.string('"now" or an ISO 8601 time'),
@@ -96,6 +95,10 @@ const CONF = v.object({
   uname: TEXT,
   gname: TEXT,
 })
+
+function digits(id: string | JsonNumber): string {
+  return typeof id === 'string' ? id : id.text
+}
 
 function toConf(raw: v.InferOutput<typeof CONF>): Conf {
   const now = utcNow()

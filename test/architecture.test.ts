@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Folders and files of src, from the top down: a module imports only from its own part and from below. */
+const ORDER = [
+  'cli',
+  'index',
+  'build-image',
+  'outputs',
+  'image',
+  'events',
+  'pool',
+  'layers',
+  'spec',
+  'ring',
+  'tar',
+  'python',
+  'log',
+  'errors',
+]
+/** Types that a lower part needs of a higher one; they are gone at run time. */
+const TYPE_ONLY = new Set(['events → image'])
+
+function modules(folder: string): string[] {
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .map((name) => join(folder, name))
+}
+
+function imports(module: string): { path: string; typeOnly: boolean }[] {
+  const text = readFileSync(join(root, module), 'utf8')
+  const found = [...text.matchAll(/(import|export)( type)?[^'"`;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/g)]
+  return found.map(([, , type, from, dynamic]) => ({
+    path: relative(root, join(root, dirname(module), (from ?? dynamic)!)).replace(/\.js$/, '.ts'),
+    typeOnly: type !== undefined,
+  }))
+}
+
+function part(module: string): string {
+  return module.split('/')[1]!.replace(/\.ts$/, '')
+}
+
+test('every part of src has its place in the order', () => {
+  const unknown = modules('src').filter((module) => !ORDER.includes(part(module)))
+  assert.deepEqual(unknown, [])
+})
+
+test('imports point one way', () => {
+  const wrong: string[] = []
+  for (const module of modules('src')) {
+    for (const { path, typeOnly } of imports(module)) {
+      const arrow = `${part(module)} → ${part(path)}`
+      if (!path.startsWith('src/')) wrong.push(`${module} imports ${path}`)
+      else if (ORDER.indexOf(part(path)) < ORDER.indexOf(part(module)) && !(typeOnly && TYPE_ONLY.has(arrow)))
+        wrong.push(`${module} imports ${path}`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+})
+
+test('workers hold no logic: they import layers and export its tasks', () => {
+  for (const module of modules('workers')) {
+    for (const { path } of imports(module)) assert.match(path, /^src\/layers\//)
+    assert.ok(readFileSync(join(root, module), 'utf8').split('\n').length < 12, module)
+  }
+})
+
+test('index.ts only re-exports', () => {
+  const lines = readFileSync(join(root, 'src/index.ts'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+  for (const line of lines) assert.match(line, /^export (type )?\{.*\} from '\.\/.*\.js'$/)
+})
+
+test('no two modules import each other in a circle', () => {
+  const graph = new Map(
+    modules('src').map((module) => [
+      module,
+      imports(module)
+        .filter((i) => !i.typeOnly)
+        .map((i) => i.path),
+    ]),
+  )
+  const done = new Set<string>()
+  const visit = (module: string, trail: string[]): void => {
+    assert.ok(!trail.includes(module), [...trail, module].join(' → '))
+    if (done.has(module)) return
+    for (const next of graph.get(module) ?? []) visit(next, [...trail, module])
+    done.add(module)
+  }
+  for (const module of graph.keys()) visit(module, [])
+})
