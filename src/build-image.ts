@@ -7,7 +7,7 @@
  * but plans: contents go from the file system through a few shared buffers to the output.
  */
 import type { Writable } from 'node:stream'
-import { ImageError } from './errors.js'
+import { asImageError, ImageError } from './errors.js'
 import type { BuildEvent, Emit } from './events.js'
 import type { Layer } from './image/layer.js'
 import type { ByteOutput } from './outputs/byte-output.js'
@@ -43,14 +43,15 @@ export type BuildResult = DockerArchiveResult
  * @throws ImageError with one of the stable codes; the output is then incomplete: it lacks the end of the archive
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
-  options.signal?.throwIfAborted()
+  const abortion = onAbort(options.signal)
   // The first worker starts while this thread loads the rest.
   const pool = new LayerPool(threadCount(options.threads))
   try {
     const { readConf } = await import('./spec/conf.js')
     const conf = typeof options.conf === 'string' ? readConf(options.conf) : options.conf
-    return await build(conf, pool, await openOutput(options.output), options)
+    return await build(conf, pool, await openOutput(options.output), abortion, options)
   } finally {
+    abortion.forget()
     await pool.close()
   }
 }
@@ -59,6 +60,7 @@ async function build(
   conf: Conf,
   pool: LayerPool,
   output: ByteOutput,
+  abortion: Abortion,
   options: BuildOptions,
 ): Promise<BuildResult> {
   const { baseLayers, customisationLayer, storeLayer } = await import('./image/sources.js')
@@ -66,21 +68,13 @@ async function build(
   const { overlayEnv } = await import('./image/env.js')
   const { writeDockerArchive } = await import('./outputs/docker-archive.js')
 
-  const { signal } = options
   const emit: Emit = options.onEvent ?? (() => {})
   const streamer = new Streamer()
-  const stop = (reason: ImageError): void => {
-    streamer.close(reason)
-    output.abort(reason)
-  }
-  const onAbort = (): void =>
-    stop(new ImageError('ABORTED', 'the build was aborted', { cause: signal?.reason }))
-  signal?.addEventListener('abort', onAbort)
-  try {
-    const opening = conf.fromImage === null ? undefined : pool.run('openBase', { path: conf.fromImage })
-    const storeLayers = conf.storeLayers.map((paths) =>
-      storeLayer(paths, conf, pool, emit, options.verify === true),
-    )
+  const write = async (): Promise<BuildResult> => {
+    const opening =
+      conf.fromImage === null ? undefined : pool.run('openBase', { path: conf.fromImage }, conf.fromImage)
+    const verify = options.verify === true
+    const storeLayers = conf.storeLayers.map((paths) => storeLayer(paths, conf, pool, emit, verify))
     const customisation = customisationLayer(conf, pool, emit)
     const base = await opening
     if (base === undefined) emit({ type: 'no-base' })
@@ -92,21 +86,42 @@ async function build(
     const { created, architecture, mtime } = conf
     const config = base === undefined ? conf.config : overlayEnv(conf.config, base.env)
     const image = { layers, created, architecture, mtime, config, repoTag: options.repoTag || conf.repoTag }
-    const result = await writeDockerArchive(image, output, emit)
+    return writeDockerArchive(image, output, emit)
+  }
+  try {
+    const result = await Promise.race([write(), abortion.promise])
     emit({ type: 'done' })
     return result
   } catch (error) {
-    stop(new ImageError('ABORTED', 'the build has failed', { cause: error }))
+    streamer.close(asImageError(error, 'ABORTED', 'the build has failed'))
+    output.abort(error as Error)
     throw error
-  } finally {
-    signal?.removeEventListener('abort', onAbort)
   }
+}
+
+interface Abortion {
+  /** Rejects with ABORTED when the signal says so. */
+  promise: Promise<never>
+  forget(): void
+}
+
+function onAbort(signal: AbortSignal | undefined): Abortion {
+  let forget = (): void => {}
+  const promise = new Promise<never>((_, reject) => {
+    const abort = (): void =>
+      reject(new ImageError('ABORTED', 'the build was aborted', { cause: signal?.reason }))
+    if (signal?.aborted) abort()
+    signal?.addEventListener('abort', abort)
+    forget = () => signal?.removeEventListener('abort', abort)
+  })
+  promise.catch(() => {})
+  return { promise, forget }
 }
 
 async function openOutput(output: Writable | number): Promise<ByteOutput> {
   if (typeof output === 'number') {
     const { FdOutput } = await import('./outputs/fd-output.js')
-    return new FdOutput(output)
+    return await FdOutput.open(output)
   }
   const { WritableOutput } = await import('./outputs/writable-output.js')
   return new WritableOutput(output)

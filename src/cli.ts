@@ -95,6 +95,7 @@ function report(event: BuildEvent): void {
   if (event.type === 'no-base') log("No 'fromImage' provided")
   else if (event.type === 'manifests-started') log('Adding manifests...')
   else if (event.type === 'done') log('Done.')
+  else if (event.type === 'warning') log(`stream-layered-image: warning: ${event.message}`)
   else if (event.type === 'layer-started') {
     const { number, source } = event
     if (source.kind === 'base') log(`Adding base layer ${number} from ${source.name}`)

@@ -10,6 +10,8 @@ export type BuildEvent =
   | { type: 'layer-started'; number: number; source: LayerSource }
   /** All bytes of the layer are written. */
   | { type: 'layer-streamed'; number: number; source: LayerSource; digest: string; size: number }
+  /** The image is built all the same, but some clients will not take it. */
+  | { type: 'warning'; message: string }
   | { type: 'manifests-started' }
   /** Bytes of the image handed to the output so far. */
   | { type: 'bytes'; total: number }

@@ -20,7 +20,7 @@ export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer)
   const { path, compression, fingerprint } = base
   const ranges = base.layers.map(({ dataOffset, member }) => ({ offset: dataOffset, size: member.size }))
   const production = streamer.enqueue((ring) =>
-    pool.streamingPass('ranges', { path, compression, fingerprint, ranges, ring }),
+    pool.streamingPass('ranges', { path, compression, fingerprint, ranges, ring }, `base image ${path}`),
   )
   return base.layers.map(({ member, diffId }, i) => ({
     source: { kind: 'base', name: member.name },
@@ -50,17 +50,13 @@ export function storeLayer(
   const { mtime, uid, gid, uname, gname } = conf
   const owner = { mtime, uid, gid, uname, gname }
   const source: LayerSource = { kind: 'store', paths }
-  const checksum = announced(pool.checksumPass('checksum', { paths, owner }), source, emit)
+  const subject = `layer of ${pythonListRepr(paths)}`
+  const checksum = announced(pool.checksumPass('checksum', { paths, owner }, subject), source, emit)
   return (streamer) => {
     const production = streamer.enqueue(async (ring) => {
       const { plan, digest, fresh } = await checksum
-      await pool.streamingPass('archive', {
-        paths,
-        plan,
-        owner,
-        digest: verify || fresh ? digest : undefined,
-        ring,
-      })
+      const task = { paths, plan, owner, digest: verify || fresh ? digest : undefined, ring }
+      await pool.streamingPass('archive', task, subject)
     })
     const info = checksum.then(({ digest, size }): LayerInfo => {
       return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
@@ -72,17 +68,13 @@ export function storeLayer(
 export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
   const directory = conf.customisationLayer
   const source: LayerSource = { kind: 'customisation', directory }
-  const opened = announced(pool.checksumPass('openCustomisation', { directory }), source, emit)
+  const subject = `customisation layer ${directory}`
+  const opened = announced(pool.checksumPass('openCustomisation', { directory }, subject), source, emit)
   return (streamer) => {
     const production = streamer.enqueue(async (ring) => {
       const { path, size, fingerprint } = await opened
-      await pool.streamingPass('ranges', {
-        path,
-        compression: 'none',
-        fingerprint,
-        ranges: [{ offset: 0, size }],
-        ring,
-      })
+      const ranges = [{ offset: 0, size }]
+      await pool.streamingPass('ranges', { path, compression: 'none', fingerprint, ranges, ring }, subject)
     })
     const info = opened.then(({ digest, size, member }): LayerInfo => {
       return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }

@@ -76,6 +76,8 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
       }
       const chunks: Buffer[] = []
       const keep = size > 0 && size <= MAX_DOCUMENT && documentBytes + size <= MAX_DOCUMENTS
+      // The parser fails with the same error.
+      body.on('error', () => {})
       body.on('data', (data) => {
         const chunk = data as Buffer
         const isJson = chunks.length > 0 || chunk[0] === 0x7b || chunk[0] === 0x5b

@@ -2,12 +2,16 @@
  * The image as `docker load` reads it: one tar archive that holds each layer's archive, then the image JSON
  * and the manifest, in the reference's very bytes.
  */
+import { ImageError } from '../errors.js'
 import type { Emit } from '../events.js'
 import { imageJson, manifestJson } from '../image/image-json.js'
 import { historyPaths, type Layer } from '../image/layer.js'
 import type { Json } from '../python/json.js'
-import { encodeHeader, endOfArchiveLength, newMember, paddingOf } from '../tar/header.js'
+import { BLOCK, encodeHeader, endOfArchiveLength, newMember, paddingOf } from '../tar/header.js'
 import type { ByteOutput } from './byte-output.js'
+
+/** What overlay file systems, and so Docker, can stack. */
+const MAX_LAYERS = 127
 
 export interface DockerArchive {
   layers: readonly Layer[]
@@ -45,6 +49,18 @@ export async function writeDockerArchive(
     await pad(paddingOf(content.length))
   }
 
+  /** A reader may leave at the two zero blocks: it has the image, and what is left is padding. */
+  const endArchive = async (): Promise<void> => {
+    const length = endOfArchiveLength(bytes)
+    await pad(2 * BLOCK)
+    try {
+      await pad(length - 2 * BLOCK)
+    } catch (error) {
+      if (!(error instanceof ImageError && error.code === 'OUTPUT_CLOSED')) throw error
+    }
+  }
+
+  if (image.layers.length > MAX_LAYERS) emit({ type: 'warning', message: tooMany(image.layers.length) })
   const written: { digest: string; size: number; name: string; historyPaths: readonly string[] }[] = []
   for (const layer of image.layers) {
     const number = written.length + 1
@@ -70,7 +86,11 @@ export async function writeDockerArchive(
       written.map((layer) => layer.name),
     ),
   )
-  await pad(endOfArchiveLength(bytes))
+  await endArchive()
   await output.end()
   return { imageId: document.digest, layers: written.map(({ digest, size }) => ({ digest, size })), bytes }
+}
+
+function tooMany(count: number): string {
+  return `the image has ${count} layers; Docker and overlay file systems take at most ${MAX_LAYERS}`
 }

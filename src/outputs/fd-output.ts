@@ -15,20 +15,23 @@ import { outputError } from './writable-output.js'
 const PIPE_PIECE = 8 * 1024
 
 export class FdOutput implements ByteOutput {
-  private readonly fd: number
-  private readonly ownsFd: boolean
-  private readonly piece: number
-  private socket: Socket | undefined
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
 
+  private constructor(
+    private readonly fd: number,
+    private readonly ownsFd: boolean,
+    private readonly piece: number,
+    private socket: Socket | undefined,
+  ) {}
+
   /** @param fd an open descriptor; it stays open */
-  constructor(fd: number) {
+  static async open(fd: number): Promise<FdOutput> {
     const kind = fstatSync(fd)
-    const own = kind.isFIFO() ? reopen(fd) : undefined
-    this.fd = own ?? fd
-    this.ownsFd = own !== undefined
-    this.piece = kind.isFIFO() || kind.isSocket() ? PIPE_PIECE : Number.POSITIVE_INFINITY
+    if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd))
+    if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined)
+    const own = reopen(fd)
+    return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined)
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
@@ -61,32 +64,34 @@ export class FdOutput implements ByteOutput {
     return done
   }
 
+  /** Writes the rest as a stream does, which waits until the descriptor can be written to. */
   private async waitAndWrite(bytes: Uint8Array): Promise<void> {
-    const socket = await this.open()
+    this.socket ??= await socketOf(this.fd)
+    const { socket } = this
     await new Promise<void>((resolve, reject) => {
+      if (this.failure !== undefined) reject(this.failure)
       this.rejectPending = reject
       socket.write(bytes, (error) => (error ? reject(outputError(error)) : resolve()))
     })
-  }
-
-  /** The descriptor as a stream, for waiting until it can be written to. */
-  private async open(): Promise<Socket> {
-    if (this.socket === undefined) {
-      const { Socket } = await import('node:net')
-      this.socket = new Socket({ fd: this.fd, readable: false, writable: true })
-      this.socket.on('error', (error) => {
-        this.failure ??= outputError(error)
-      })
-    }
-    return this.socket
+    this.rejectPending = undefined
   }
 
   private release(): void {
-    if (this.socket !== undefined) {
-      if (this.ownsFd) this.socket.destroy()
-      else this.socket.unref()
-    } else if (this.ownsFd) closeSync(this.fd)
+    const { socket } = this
+    if (socket === undefined) {
+      if (this.ownsFd) closeSync(this.fd)
+    } else if (this.ownsFd || this.failure !== undefined) socket.destroy()
+    else socket.unref()
+    this.failure ??= new Error('the output was closed')
   }
+}
+
+async function socketOf(fd: number): Promise<Socket> {
+  const { Socket } = await import('node:net')
+  const socket = new Socket({ fd, readable: false, writable: true })
+  // A failed write tells its callback; without a listener the event would end the process.
+  socket.on('error', () => {})
+  return socket
 }
 
 /**

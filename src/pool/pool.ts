@@ -15,11 +15,11 @@ const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
 
 /**
  * A small image is done before a second thread would have started. So a pool begins with one thread, which
- * does one pass after the other, and grows when this many bytes were checksummed, or when there is still
- * work this many milliseconds after the first result.
+ * does one pass after the other, and grows when this many bytes were checksummed, or this many milliseconds
+ * after it was made (about half of them pass until the first thread runs).
  */
 const GROW_BYTES = 16 << 20
-const GROW_AFTER = 100
+const GROW_AFTER = 150
 
 export class LayerPool {
   private readonly piscina: Piscina
@@ -29,23 +29,35 @@ export class LayerPool {
   private bytes = 0
   private readonly passes: Promise<unknown>[] = []
 
-  /** @param threads how many checksum passes may run at once */
-  constructor(private readonly threads: number) {
+  /**
+   * @param threads how many checksum passes may run at once
+   * @param worker the module that the threads run
+   */
+  constructor(
+    private readonly threads: number,
+    worker = WORKER,
+  ) {
     this.piscina = new Piscina({
-      filename: WORKER,
+      filename: worker,
       minThreads: 1,
       maxThreads: threads + 1,
       // Workers stay until the build ends; their number grows only when tasks wait.
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
     })
+    setTimeout(() => this.grow(), GROW_AFTER).unref()
   }
 
   /** Runs a task of the checksum pass when one of its threads is free. */
-  checksumPass<K extends 'checksum' | 'openCustomisation'>(kind: K, input: Input<K>): Promise<Output<K>> {
+  checksumPass<K extends 'checksum' | 'openCustomisation'>(
+    kind: K,
+    input: Input<K>,
+    subject: string,
+  ): Promise<Output<K>> {
     const pass = this.limit(async () => {
-      const result = await this.run(kind, input)
-      this.growWhenWorthIt(result.size)
+      const result = await this.run(kind, input, subject)
+      this.bytes += result.size
+      if (this.bytes >= GROW_BYTES) this.grow()
       return result
     })
     this.passes.push(pass)
@@ -53,32 +65,32 @@ export class LayerPool {
   }
 
   /** Runs a task of the streaming pass on the thread that checksum passes leave free. */
-  async streamingPass<K extends 'archive' | 'ranges'>(kind: K, input: Input<K>): Promise<Output<K>> {
+  async streamingPass<K extends 'archive' | 'ranges'>(
+    kind: K,
+    input: Input<K>,
+    subject: string,
+  ): Promise<Output<K>> {
     await Promise.race([this.grown.promise, Promise.allSettled(this.passes)])
-    return this.run(kind, input)
+    return this.run(kind, input, subject)
   }
 
-  private growWhenWorthIt(size: number): void {
-    const grow = (): void => {
-      this.limit.concurrency = this.threads
-      this.grown.resolve()
-    }
-    if (this.bytes === 0) setTimeout(grow, GROW_AFTER).unref()
-    this.bytes += size
-    if (this.bytes >= GROW_BYTES) grow()
+  private grow(): void {
+    this.limit.concurrency = this.threads
+    this.grown.resolve()
   }
 
   /**
    * Runs a task now.
+   * @param subject what the task is about, for messages
    * @throws ImageError the task's own, or WORKER_FAILED when its thread died
    */
-  async run<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Output<K>> {
+  async run<K extends keyof Tasks>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
     let reply: Reply<Output<K>>
     try {
       reply = await this.piscina.run(input, { name: kind })
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
-      throw new ImageError('WORKER_FAILED', `a worker thread failed at the task "${kind}": ${reason}`, {
+      throw new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${reason}`, {
         cause: error,
       })
     }
