@@ -1,0 +1,132 @@
+/** What is measured, and the least ratio that each case is meant to reach. */
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeBase } from './base.js'
+import { type ClosureShape, makeClosure } from './closures.js'
+
+export interface Case {
+  name: string
+  /** For people. */
+  title: string
+  conf: string
+  /** Directories to read before each run, so that the page cache is warm. */
+  inputs: string[]
+  output: 'pipe' | 'file'
+  /** How many times as fast as the reference this should be. */
+  target: number
+}
+
+const SHAPES = {
+  closure: { layers: 100, entries: 75_000, bytes: 2.5e9, largest: 0.06 },
+  small: { layers: 60, entries: 600, bytes: 4e6, largest: 0.05 },
+  big: { layers: 1, entries: 1, bytes: 2e9, largest: 1 },
+  many: { layers: 50, entries: 125_000, bytes: 1e8, largest: 0, fileSize: 1024 },
+} satisfies Record<string, ClosureShape>
+
+/** A part of the closure, for how time grows with work: an eighth, a quarter, … */
+function part(fraction: number): ClosureShape {
+  const { layers, entries, bytes, largest } = SHAPES.closure
+  return {
+    layers: Math.round(layers * fraction),
+    entries: entries * fraction,
+    bytes: bytes * fraction,
+    largest,
+  }
+}
+
+export const CASES: Record<string, (work: string) => Case> = {
+  closure: (work) => store(work, 'closure', SHAPES.closure, '100 layers, 2.5 GB, 75,000 entries', 6),
+  small: (work) => store(work, 'small', SHAPES.small, '60 small layers, 4 MB', 1.5),
+  big: (work) => store(work, 'big', SHAPES.big, 'one layer with one 2 GB file', 1),
+  many: (work) => store(work, 'many', SHAPES.many, '100,000 files of 1 KB in 50 layers', 8),
+  file: (work) => ({
+    ...store(work, 'closure', SHAPES.closure, '100 layers to a regular file', 4),
+    name: 'file',
+    output: 'file',
+  }),
+  base: baseCase,
+}
+
+/** The case of how time grows with work: 1, 2, 4, 8 eighths of the closure. */
+export function growthCase(work: string, eighths: number): Case {
+  return store(work, `growth-${eighths}`, part(eighths / 8), `${eighths}/8 of the closure`, 0)
+}
+
+/** A case on real store paths, one a layer. */
+export function storePathsCase(work: string, paths: readonly string[]): Case {
+  const directory = join(work, 'store-paths')
+  mkdirSync(directory, { recursive: true })
+  const conf = writeConf(
+    directory,
+    paths.map((path) => [path]),
+    '/nix/store',
+    null,
+  )
+  return {
+    name: 'store-paths',
+    title: `${paths.length} given store paths`,
+    conf,
+    inputs: [...paths],
+    output: 'pipe',
+    target: 0,
+  }
+}
+
+function store(work: string, name: string, shape: ClosureShape, title: string, target: number): Case {
+  const directory = join(work, name)
+  const layers = makeClosure(join(directory, 'store'), shape)
+  const conf = writeConf(directory, layers, join(directory, 'store'), null)
+  return { name, title, conf, inputs: [join(directory, 'store')], output: 'pipe', target }
+}
+
+function baseCase(work: string): Case {
+  const closure = CASES.closure!(work)
+  const directory = join(work, 'base')
+  mkdirSync(directory, { recursive: true })
+  const base = makeBase(join(directory, 'base.tar'), closure.conf)
+  const shape = { layers: 5, entries: 50, bytes: 5e5, largest: 0.1 }
+  const layers = makeClosure(join(directory, 'store'), shape)
+  const conf = writeConf(directory, layers, join(directory, 'store'), base)
+  return {
+    name: 'base',
+    title: 'a base of 2.5 GB in 100 layers, 5 small layers on top',
+    conf,
+    inputs: [directory],
+    output: 'pipe',
+    target: 1.2,
+  }
+}
+
+function writeConf(
+  directory: string,
+  layers: string[][],
+  storeDir: string,
+  fromImage: string | null,
+): string {
+  const customisation = join(directory, 'customisation')
+  mkdirSync(customisation, { recursive: true })
+  const empty = Buffer.alloc(10240)
+  writeFileSync(join(customisation, 'layer.tar'), empty)
+  writeFileSync(join(customisation, 'checksum'), createHash('sha256').update(empty).digest('hex'))
+  const document = {
+    architecture: 'amd64',
+    config: {},
+    os: 'linux',
+    created: '1970-01-01T00:00:01+00:00',
+    mtime: '1970-01-01T00:00:01+00:00',
+    uid: '0',
+    gid: '0',
+    uname: 'root',
+    gname: 'root',
+    store_dir: storeDir,
+    from_image: fromImage,
+    repo_tag: 'bench:latest',
+    store_layers: layers,
+    customisation_layer: customisation,
+  }
+  const path = join(directory, 'conf.json')
+  const text = JSON.stringify(document)
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text)
+  return path
+}

@@ -1,0 +1,68 @@
+/** What a benchmark run found, and its table. */
+
+export interface CaseResult {
+  name: string
+  title: string
+  target: number
+  /** Medians, in seconds; ratio is the median of the pairs' ratios. */
+  reference: number
+  ours: number
+  ratio: number
+  ratioSpread: [number, number]
+  /** CPU seconds. */
+  referenceCpu: number
+  oursCpu: number
+  /** Peak bytes of ours. */
+  memory: number
+  /** Seconds until our first byte. */
+  firstByte: number
+}
+
+export interface Results {
+  date: string
+  machine: string
+  command: string
+  pairs: number
+  cases: CaseResult[]
+  workers: { jobs: number; seconds: number }[]
+  growth: { eighths: number; seconds: number; memory: number }[]
+  /** Seconds for the same bytes: SHA-256 in parallel, and one GNU tar to a pipe. */
+  limits: { openssl: number; tar: number } | null
+}
+
+export function table(results: Results): string {
+  const rows = results.cases.map((it) =>
+    [
+      it.title,
+      `${it.reference.toFixed(2)} s`,
+      `${it.ours.toFixed(2)} s`,
+      `**${it.ratio.toFixed(1)}** (${it.ratioSpread.map((ratio) => ratio.toFixed(1)).join('–')})`,
+      it.target > 0 ? `≥ ${it.target}` : '',
+      `${(it.memory / 1e6).toFixed(0)} MB`,
+      `${it.referenceCpu.toFixed(1)} / ${it.oursCpu.toFixed(1)} s`,
+      `${(it.firstByte * 1000).toFixed(0)} ms`,
+    ].join(' | '),
+  )
+  const lines = [
+    '| case | reference | ours | times as fast | target | peak memory | CPU, reference / ours | first byte |',
+    '|---|---|---|---|---|---|---|---|',
+    ...rows.map((row) => `| ${row} |`),
+  ]
+  if (results.workers.length > 0)
+    lines.push(
+      '',
+      `Workers: ${results.workers.map(({ jobs, seconds }) => `${jobs}: ${seconds.toFixed(2)} s`).join(', ')}.`,
+    )
+  if (results.growth.length > 0) {
+    lines.push(
+      '',
+      `Work: ${results.growth.map(({ eighths, seconds, memory }) => `${eighths}/8: ${seconds.toFixed(2)} s, ${(memory / 1e6).toFixed(0)} MB`).join('; ')}.`,
+    )
+  }
+  if (results.limits !== null)
+    lines.push(
+      '',
+      `Limits for the same bytes: \`openssl dgst\` in parallel ${results.limits.openssl.toFixed(2)} s, GNU tar to a pipe ${results.limits.tar.toFixed(2)} s.`,
+    )
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,138 @@
+/**
+ * The benchmark: `npm run bench [-- CASE… ] [--pairs N] [--against SCRIPT] [--store-paths PATH…]`. Each case
+ * checks first that both programs write the same bytes, then times whole processes in pairs.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Command } from 'commander'
+import { CASES, type Case, growthCase, storePathsCase } from './cases.js'
+import { growthPlot, ratioPlot, workersPlot } from './plots.js'
+import { CLI, digestOf, type Measurement, measure, REFERENCE, warm } from './programs.js'
+import { type CaseResult, type Results, table } from './results.js'
+import { median, spread } from './statistics.js'
+
+const names = [...Object.keys(CASES), 'workers', 'growth', 'limits']
+const command = new Command('npm run bench --')
+  .description('Times this project against the two-pass reference on CPython.')
+  .argument('[cases...]', `of ${names.join(', ')}; default: all`)
+  .option('--pairs <n>', 'how many pairs of runs a case', '5')
+  .option('--against <script>', 'another Python script in place of the reference', REFERENCE)
+  .option(
+    '--work <directory>',
+    'where inputs are made and kept',
+    join(tmpdir(), 'stream-layered-image-bench'),
+  )
+  .option(
+    '--out <directory>',
+    'where results and plots go',
+    fileURLToPath(new URL('../../bench/results', import.meta.url)),
+  )
+  .option('--store-paths <paths...>', 'a further case: these store paths, one a layer')
+  .parse()
+const options = command.opts<{
+  pairs: string
+  against: string
+  work: string
+  out: string
+  storePaths?: string[]
+}>()
+const wanted = command.args.length > 0 ? command.args : options.storePaths ? [] : names
+for (const name of wanted)
+  if (!names.includes(name)) command.error(`unknown case "${name}": expected one of ${names.join(', ')}`)
+const pairs = Number(options.pairs)
+
+const say = (text: string): void => void process.stderr.write(`${text}\n`)
+const ours = (conf: string, ...args: string[]): string[] => [process.execPath, CLI, conf, ...args]
+const reference = (conf: string): string[] => ['python3', options.against, conf]
+
+function runCase(it: Case): CaseResult {
+  if (digestOf(reference(it.conf)) !== digestOf(ours(it.conf)))
+    throw new Error(`${it.name}: the outputs differ`)
+  const target = it.output === 'pipe' ? 'pipe' : join(options.work, 'output.tar')
+  const theirs: Measurement[] = []
+  const mine: Measurement[] = []
+  const first: number[] = []
+  for (let i = 0; i < pairs; i++) {
+    warm(it.inputs)
+    theirs.push(measure(target, reference(it.conf)))
+    warm(it.inputs)
+    mine.push(measure(target, ours(it.conf)))
+    first.push(measure('first', ours(it.conf)).firstByte!)
+    say(
+      `${it.name}: ${theirs[i]!.seconds.toFixed(2)} s / ${mine[i]!.seconds.toFixed(2)} s = ${(theirs[i]!.seconds / mine[i]!.seconds).toFixed(2)}`,
+    )
+  }
+  rmSync(join(options.work, 'output.tar'), { force: true })
+  const ratios = theirs.map((run, i) => run.seconds / mine[i]!.seconds)
+  return {
+    name: it.name,
+    title: it.title,
+    target: it.target,
+    reference: median(theirs.map((run) => run.seconds)),
+    ours: median(mine.map((run) => run.seconds)),
+    ratio: median(ratios),
+    ratioSpread: spread(ratios),
+    referenceCpu: median(theirs.map((run) => run.cpu)),
+    oursCpu: median(mine.map((run) => run.cpu)),
+    memory: Math.max(...mine.map((run) => run.memory)),
+    firstByte: median(first),
+  }
+}
+
+function repeat(it: Case, ...args: string[]): { seconds: number; memory: number } {
+  const runs = Array.from({ length: pairs }, () => {
+    warm(it.inputs)
+    return measure('pipe', ours(it.conf, ...args))
+  })
+  return {
+    seconds: median(runs.map((run) => run.seconds)),
+    memory: Math.max(...runs.map((run) => run.memory)),
+  }
+}
+
+function limits(it: Case): Results['limits'] {
+  const timed = (script: string): number =>
+    median(
+      Array.from({ length: pairs }, () => {
+        warm(it.inputs)
+        return measure('pipe', ['sh', '-c', script, 'sh', ...it.inputs]).seconds
+      }),
+    )
+  const parallel = availableParallelism()
+  return {
+    openssl: timed(`find "$@" -type f -print0 | xargs -0 -n 500 -P ${parallel} openssl dgst -sha256`),
+    tar: timed('tar -cf - "$@" 2> /dev/null'),
+  }
+}
+
+mkdirSync(options.work, { recursive: true })
+mkdirSync(options.out, { recursive: true })
+const all = wanted.filter((name) => name in CASES).map((name) => CASES[name]!(options.work))
+if (options.storePaths !== undefined) all.push(storePathsCase(options.work, options.storePaths))
+const results: Results = {
+  date: new Date().toISOString().slice(0, 10),
+  machine: `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GB; Node ${process.version}, ${spawnSync('python3', ['--version'], { encoding: 'utf8' }).stdout.trim()}`,
+  command: ['npm run bench --', ...process.argv.slice(2)].join(' ').replace(/ --$/, ''),
+  pairs,
+  cases: all.map(runCase),
+  workers: [],
+  growth: [],
+  limits: null,
+}
+if (wanted.includes('workers')) {
+  const it = CASES.closure!(options.work)
+  results.workers = [1, 2, 4].map((jobs) => ({ jobs, seconds: repeat(it, '-j', String(jobs)).seconds }))
+}
+if (wanted.includes('growth')) {
+  results.growth = [1, 2, 4, 8].map((eighths) => ({ eighths, ...repeat(growthCase(options.work, eighths)) }))
+}
+if (wanted.includes('limits')) results.limits = limits(CASES.closure!(options.work))
+
+writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
+if (results.cases.length > 0) writeFileSync(join(options.out, 'ratio.svg'), ratioPlot(results))
+if (results.workers.length > 0) writeFileSync(join(options.out, 'workers.svg'), workersPlot(results))
+if (results.growth.length > 0) writeFileSync(join(options.out, 'growth.svg'), growthPlot(results))
+process.stdout.write(`\n${results.date}, ${results.machine}\n\n${table(results)}`)
