@@ -81,7 +81,7 @@ async function build(
     const layers: Layer[] = [
       ...(base === undefined ? [] : baseLayers(base, pool, streamer)),
       ...storeLayers.map((start) => start(streamer)),
-      customisation(streamer),
+      customisation,
     ]
     const { created, architecture, mtime } = conf
     const config = base === undefined ? conf.config : overlayEnv(conf.config, base.env)

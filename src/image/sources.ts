@@ -2,8 +2,9 @@
 import { ImageError } from '../errors.js'
 import type { Emit } from '../events.js'
 import type { BaseImage } from '../layers/base.js'
+import { copyPlainRange } from '../layers/ranges.js'
 import type { LayerPool } from '../pool/pool.js'
-import type { Streamer } from '../pool/streamer.js'
+import type { Streamer, Write } from '../pool/streamer.js'
 import { pythonListRepr } from '../python/repr.js'
 import type { Conf } from '../spec/conf.js'
 import { newMember } from '../tar/header.js'
@@ -15,17 +16,25 @@ import type { Layer, LayerInfo, LayerSource } from './layer.js'
  */
 export type StartedLayer = (streamer: Streamer) => Layer
 
-/** The base's layers, in order. One producer copies them all, so that a compressed base is read once. */
+/** The base's layers, in order. One producer decompresses them all, so that the base is read once. */
 export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer): Layer[] {
   const { path, compression, fingerprint } = base
   const ranges = base.layers.map(({ dataOffset, member }) => ({ offset: dataOffset, size: member.size }))
-  const production = streamer.enqueue((ring) =>
-    pool.streamingPass('ranges', { path, compression, fingerprint, ranges, ring }, `base image ${path}`),
-  )
+  const production =
+    compression === 'none'
+      ? undefined
+      : streamer.enqueue((ring) =>
+          pool.streamingPass(
+            'ranges',
+            { path, compression, fingerprint, ranges, ring },
+            `base image ${path}`,
+          ),
+        )
   return base.layers.map(({ member, diffId }, i) => ({
     source: { kind: 'base', name: member.name },
     info: Promise.resolve({ digest: diffId, size: member.size, member }),
     stream: async (write) => {
+      if (production === undefined) return copyPlainRange(path, fingerprint, ranges[i]!, write)
       await streamer.copy(production, member.size, write)
       if (i === base.layers.length - 1) await streamer.settled(production)
     },
@@ -61,37 +70,27 @@ export function storeLayer(
     const info = checksum.then(({ digest, size }): LayerInfo => {
       return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
     })
-    return { source, info: handled(info), stream: streamWhole(info, production, streamer) }
+    const stream = async (write: Write): Promise<void> => {
+      await streamer.copy(production, (await info).size, write)
+      await streamer.settled(production)
+    }
+    return { source, info: handled(info), stream }
   }
 }
 
-export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): StartedLayer {
+export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): Layer {
   const directory = conf.customisationLayer
   const source: LayerSource = { kind: 'customisation', directory }
   const subject = `customisation layer ${directory}`
   const opened = announced(pool.checksumPass('openCustomisation', { directory }, subject), source, emit)
-  return (streamer) => {
-    const production = streamer.enqueue(async (ring) => {
-      const { path, size, fingerprint } = await opened
-      const ranges = [{ offset: 0, size }]
-      await pool.streamingPass('ranges', { path, compression: 'none', fingerprint, ranges, ring }, subject)
-    })
-    const info = opened.then(({ digest, size, member }): LayerInfo => {
-      return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }
-    })
-    return { source, info: handled(info), stream: streamWhole(info, production, streamer) }
+  const info = opened.then(({ digest, size, member }): LayerInfo => {
+    return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }
+  })
+  const stream = async (write: Write): Promise<void> => {
+    const { path, size, fingerprint } = await opened
+    await copyPlainRange(path, fingerprint, { offset: 0, size }, write)
   }
-}
-
-function streamWhole(
-  info: Promise<LayerInfo>,
-  production: ReturnType<Streamer['enqueue']>,
-  streamer: Streamer,
-): Layer['stream'] {
-  return async (write) => {
-    await streamer.copy(production, (await info).size, write)
-    await streamer.settled(production)
-  }
+  return { source, info: handled(info), stream }
 }
 
 function announced<T extends { digest: string; size: number }>(

@@ -6,7 +6,7 @@ import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { extract } from 'tar-stream'
 import { ImageError, systemReason } from '../errors.js'
 import { decodeMember, type PaxRecords } from '../tar/decode.js'
-import { type Member, paddingOf } from '../tar/header.js'
+import { BLOCK, type Member, paddingOf } from '../tar/header.js'
 import { type Compression, decompress, detectCompression } from './decompress.js'
 import { type Fingerprint, fingerprintOf } from './fingerprint.js'
 
@@ -63,6 +63,8 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
   let documentBytes = 0
 
   parser.on('entry', (header, body, next) => {
+    // The parser fails with the same error.
+    body.on('error', () => {})
     try {
       const dataOffset = (header as { byteOffset?: number }).byteOffset ?? 0
       const size = header.size ?? 0
@@ -76,8 +78,6 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
       }
       const chunks: Buffer[] = []
       const keep = size > 0 && size <= MAX_DOCUMENT && documentBytes + size <= MAX_DOCUMENTS
-      // The parser fails with the same error.
-      body.on('error', () => {})
       body.on('data', (data) => {
         const chunk = data as Buffer
         const isJson = chunks.length > 0 || chunk[0] === 0x7b || chunk[0] === 0x5b
@@ -103,6 +103,8 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
       const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
       tape.add(chunk)
       if (!parser.write(chunk)) await new Promise<void>((resolve) => parser.once('drain', () => resolve()))
+      // What lies behind the first zero block does not belong to the archive.
+      if (tape.atZeroBlock()) return
     }
     await new Promise<void>((resolve) => {
       parser.once('finish', () => resolve())
@@ -152,6 +154,12 @@ class Tape {
       bytes.subarray(Math.max(0, this.start - offset), Math.max(0, end - offset)),
     )
     return Buffer.concat(parts)
+  }
+
+  /** Whether the block where the next header should start is all zeros. */
+  atZeroBlock(): boolean {
+    if (this.position < this.start + BLOCK) return false
+    return this.upTo(this.start + BLOCK).every((byte) => byte === 0)
   }
 
   startAt(offset: number): void {

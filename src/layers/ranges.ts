@@ -1,6 +1,8 @@
 /** Parts of an existing archive file, copied as they are: layers of a base image, the customisation layer. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
 import { ImageError, systemReason } from '../errors.js'
+import { fsPath } from '../python/fs-encoding.js'
 import { type Compression, decompress } from './decompress.js'
 import { changed, expectSame, type Fingerprint } from './fingerprint.js'
 import { type Sink, SinkWriter } from './sink.js'
@@ -20,35 +22,60 @@ export interface RangesTask {
 }
 
 /**
- * Feeds the ranges to the sink, one after the other; no buffer holds bytes of two.
- * @throws ImageError FILE_CHANGED when the file is no longer as it was, BASE_INVALID when it cannot be read
+ * Copies a range of a plain file. It needs no worker: reading it takes less than handing it over, and a
+ * buffer this small is still in the processor's cache when it is written out.
+ * @throws ImageError FILE_CHANGED when the file is no longer as it was
  */
-export async function copyRanges(task: RangesTask, sink: Sink): Promise<void> {
-  const { path, fingerprint } = task
-  const fd = attempt(path, () => openSync(path, 'r'))
+export async function copyPlainRange(
+  path: string,
+  fingerprint: Fingerprint,
+  range: Range,
+  write: (bytes: Uint8Array) => void | Promise<void>,
+): Promise<void> {
+  const fd = attempt(path, () => openSync(fsPath(path), 'r'))
   try {
     expectSame(path, fingerprint, fstatSync(fd))
-    if (task.compression === 'none') for (const range of task.ranges) copyPlain(fd, path, range, sink)
-    else await copyCompressed(task, sink)
+    const buffer = Buffer.allocUnsafe(PLAIN_BUFFER)
+    for (let done = 0, turn = 1; done < range.size; turn++) {
+      const room = Math.min(range.size - done, buffer.length)
+      const count = attempt(path, () => readSync(fd, buffer, 0, room, range.offset + done))
+      if (count === 0) throw cutShort(path, range, done)
+      const writing = write(buffer.subarray(0, count))
+      if (writing !== undefined) await writing
+      done += count
+      if (turn % READS_A_TURN === 0) await setImmediate()
+    }
     expectSame(path, fingerprint, fstatSync(fd))
   } finally {
     closeSync(fd)
   }
 }
 
-function copyPlain(fd: number, path: string, range: Range, sink: Sink): void {
-  const out = new SinkWriter(sink)
-  while (out.total < range.size) {
-    const room = Math.min(range.size - out.total, out.buffer.length - out.at)
-    const count = attempt(path, () => readSync(fd, out.buffer, out.at, room, range.offset + out.total))
-    if (count === 0) throw cutShort(path, range, out.total)
-    out.advance(count)
-  }
-  out.end()
+const PLAIN_BUFFER = 32 * 1024
+/** How many pieces are copied before other events get their turn. */
+const READS_A_TURN = 16
+
+/**
+ * Feeds the ranges of a compressed file to the sink, one after the other; no buffer holds bytes of two.
+ * One pass of decompression serves all ranges that follow each other; one that lies before starts another.
+ * @throws ImageError FILE_CHANGED when the file is no longer as it was
+ */
+export async function copyCompressedRanges(task: RangesTask, sink: Sink): Promise<void> {
+  const { path, fingerprint } = task
+  expectSame(
+    path,
+    fingerprint,
+    attempt(path, () => statSync(fsPath(path))),
+  )
+  await copyRanges(task, sink)
+  expectSame(
+    path,
+    fingerprint,
+    attempt(path, () => statSync(fsPath(path))),
+  )
 }
 
-/** One pass of decompression serves all ranges that follow each other; one that lies before starts another. */
-async function copyCompressed(task: RangesTask, sink: Sink): Promise<void> {
+async function copyRanges(task: RangesTask, sink: Sink): Promise<void> {
   let source = new ForwardReader(decompress(task.path, task.compression))
   for (const range of task.ranges) {
     if (source.position > range.offset) {

@@ -17,7 +17,7 @@ export interface Tasks {
   archive: { input: ArchiveTask & { ring: RingMemory }; output: undefined }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
-  /** Parts of an existing file into a ring. */
+  /** Parts of a compressed file into a ring. */
   ranges: { input: RangesTask & { ring: RingMemory }; output: undefined }
 }
 
@@ -32,8 +32,8 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),
     ranges: ({ ring, ...task }) =>
       reply(async () => {
-        const { copyRanges } = await import('./ranges.js')
-        await copyRanges(task, new RingWriter(ring))
+        const { copyCompressedRanges } = await import('./ranges.js')
+        await copyCompressedRanges(task, new RingWriter(ring))
         return undefined
       }),
   }

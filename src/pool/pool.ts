@@ -16,10 +16,10 @@ const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
 /**
  * A small image is done before a second thread would have started. So a pool begins with one thread, which
  * does one pass after the other, and grows when this many bytes were checksummed, or this many milliseconds
- * after it was made (about half of them pass until the first thread runs).
+ * after it was made (up to a half of them pass until the first thread runs).
  */
 const GROW_BYTES = 16 << 20
-const GROW_AFTER = 150
+const GROW_AFTER = 300
 
 export class LayerPool {
   private readonly piscina: Piscina

@@ -1,0 +1,306 @@
+/** Broken and hostile input: a correct image or one clear error, never a hang, a crash or much memory. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { measure } from '../../bench/programs.js'
+import { ImageError } from '../../src/errors.js'
+import { openBase } from '../../src/layers/base.js'
+import { copyPlainRange } from '../../src/layers/ranges.js'
+import { parseConf } from '../../src/spec/conf.js'
+import { documents, makeTar, noise, type TarMember } from '../support/base.js'
+import { CLI, runCli, writeConf } from '../support/image.js'
+import { mutate, repairChecksums } from '../support/mutate.js'
+import { skipWithoutPython } from '../support/python.js'
+import { assertSameAsOracle } from '../support/same.js'
+import { scratchDirectory } from '../support/scratch.js'
+
+const root = scratchDirectory()
+let count = 0
+
+function directory(): string {
+  const path = join(root, String(count++))
+  mkdirSync(path)
+  return path
+}
+
+function failureOf(conf: string): string {
+  const run = runCli(conf)
+  assert.equal(run.status, 1, run.stderr)
+  assert.doesNotMatch(run.stderr, /\n {4}at /)
+  return run.stderr.split('\n').find((line) => line.includes('error:')) ?? run.stderr
+}
+
+function failureOnBase(members: TarMember[]): string {
+  const path = directory()
+  return failureOf(writeConf(path, { from_image: makeTar(join(path, 'base.tar'), members) }))
+}
+
+const layers: TarMember[] = [
+  { name: 'one/layer.tar', data: noise(3000, 1) },
+  { name: 'two/layer.tar', data: noise(70_000, 2) },
+]
+
+describe('configurations', () => {
+  test('50 MB, deep nesting, duplicate keys', () => {
+    const path = directory()
+    const conf = writeConf(path, {
+      config: {
+        Labels: Object.fromEntries(Array.from({ length: 550_000 }, (_, i) => [`key-${i}`, 'x'.repeat(80)])),
+      },
+    })
+    assert.ok(readFileSync(conf).length > 50e6)
+    if (!skipWithoutPython) assertSameAsOracle(conf)
+    const deep = readFileSync(writeConf(path, {}), 'utf8').replace(
+      '"config":{}',
+      `"config":${'{"a":'.repeat(2000)}1${'}'.repeat(2000)}`,
+    )
+    writeFileSync(conf, deep)
+    assert.match(failureOf(conf), /line 1, column \d+: expected at most 990 levels of nesting/)
+    writeFileSync(
+      conf,
+      readFileSync(writeConf(path, {}), 'utf8').replace('{', '{"uid": "nobody", "uid": [],'),
+    )
+    assert.equal(runCli(conf).status, 0)
+  })
+
+  test('a path that only shares the characters of store_dir, and one with ..: as the script takes them', {
+    skip: skipWithoutPython,
+  }, () => {
+    const path = directory()
+    mkdirSync(join(path, 'storeroom'))
+    mkdirSync(join(path, 'store'))
+    writeFileSync(join(path, 'storeroom', 'x'), 'x')
+    assertSameAsOracle(
+      writeConf(path, {
+        store_dir: join(path, 'store'),
+        store_layers: [[join(path, 'storeroom'), `${path}/store/../storeroom/x`]],
+      }),
+    )
+  })
+
+  test('500 mutations: a configuration or CONF_INVALID', () => {
+    const valid = readFileSync(
+      writeConf(directory(), {
+        store_layers: [['/nix/store/a', '/nix/store/b']],
+        config: { Env: ['A=1'], n: [1, 2.5, null] },
+      }),
+    )
+    let accepted = 0
+    for (let seed = 0; seed < 500; seed++) {
+      try {
+        parseConf(mutate(valid, seed).toString('utf8'), 'conf.json')
+        accepted++
+      } catch (error) {
+        assert.ok(error instanceof ImageError && error.code === 'CONF_INVALID', `${seed}: ${error}`)
+        assert.doesNotMatch(error.message, /\n/)
+      }
+    }
+    assert.ok(accepted > 10 && accepted < 400, `${accepted}`)
+  })
+})
+
+describe('base images', { skip: skipWithoutPython }, () => {
+  test('layers that are missing, absolute, directories, devices or loops', () => {
+    const missing = documents({ layers: [{ name: 'three/layer.tar' }] })
+    assert.match(
+      failureOnBase([...layers, ...missing]),
+      /base.tar: expected the layer "three\/layer.tar" .*found no such member \[BASE_INVALID\]/,
+    )
+    assert.match(
+      failureOnBase([...layers, ...documents({ layers: [{ name: '/etc/passwd' }] })]),
+      /expected the layer "\/etc\/passwd"/,
+    )
+    const kinds: [string, string, RegExp][] = [
+      ['5', '', /expected a file, found type "5"/],
+      ['3', '', /found type "3"/],
+      ['6', '', /found type "6"/],
+      ['2', 'x.tar', /found a loop of links/],
+      ['2', 'nowhere', /expected its link target "nowhere"/],
+      ['2', '../../etc/passwd', /expected its link target/],
+    ]
+    for (const [type, linkname, message] of kinds) {
+      const member: TarMember = { name: 'x.tar', type, linkname }
+      assert.match(failureOnBase([member, ...documents({ layers: [member] })]), message)
+    }
+    const ring: TarMember[] = [
+      { name: 'a', type: '2', linkname: 'b' },
+      { name: 'b', type: '2', linkname: 'a' },
+    ]
+    assert.match(failureOnBase([...ring, ...documents({ layers: ring })]), /loop of links/)
+  })
+
+  test('diff_ids fewer or more than layers', () => {
+    for (const diffIds of [[], ['sha256:1'], ['1', '2', '3']]) {
+      assert.match(
+        failureOnBase([...layers, ...documents({ layers, diffIds })]),
+        /expected a diff ID for each layer, found \d diff_ids for 2 layers/,
+      )
+    }
+  })
+
+  test('documents that are missing or no JSON', () => {
+    assert.match(failureOnBase(layers), /expected a member "manifest.json", found none/)
+    for (const data of [
+      '{}',
+      '[]',
+      '[{}]',
+      '[{"Config": 1}]',
+      '[nonsense',
+      '[{"Config": "x", "Layers": [7]}]',
+      '\xff',
+    ]) {
+      assert.match(
+        failureOnBase([{ name: 'manifest.json', data }]),
+        /base image .*manifest.json: .*\[BASE_INVALID\]$/,
+        data,
+      )
+    }
+  })
+
+  test('a GNU sparse layer', () => {
+    const sparse: TarMember = {
+      name: 'a.tar',
+      data: 'x'.repeat(512),
+      pax: { 'GNU.sparse.major': '1', 'GNU.sparse.realsize': '1000' },
+    }
+    assert.match(failureOnBase([sparse, ...documents({ layers: [sparse] })]), /\[BASE_INVALID\]$/)
+  })
+
+  test('no tar at all, an empty file, a directory, a missing one', () => {
+    const path = directory()
+    for (const content of ['', 'nonsense', 'x'.repeat(5000), '\0'.repeat(2048)]) {
+      const base = join(path, 'base.tar')
+      writeFileSync(base, content)
+      assert.match(failureOf(writeConf(path, { from_image: base })), /base.tar: expected .*\[BASE_INVALID\]$/)
+    }
+    assert.match(failureOf(writeConf(path, { from_image: path })), /\[BASE_INVALID\]$/)
+    assert.match(
+      failureOf(writeConf(path, { from_image: join(path, 'none') })),
+      /none: no such file or directory \(ENOENT\) \[BASE_INVALID\]$/,
+    )
+  })
+
+  test('cut off anywhere, plain and compressed', () => {
+    const path = directory()
+    for (const compression of ['none', 'gz', 'bz2', 'xz'] as const) {
+      const base = makeTar(join(path, `base.${compression}`), [...layers, ...documents({ layers })], {
+        compression,
+      })
+      const bytes = readFileSync(base)
+      for (const part of [0.001, 0.3, 0.6, 0.93]) {
+        writeFileSync(base, bytes.subarray(0, Math.floor(bytes.length * part)))
+        assert.match(
+          failureOf(writeConf(path, { from_image: base })),
+          /\[(BASE_INVALID|FILE_CHANGED)\]$/,
+          `${compression} ${part}`,
+        )
+      }
+    }
+  })
+
+  test('bombs: 2 GB of zeros in gzip, bzip2, xz and zstd, and pax headers of a gigabyte', () => {
+    const path = directory()
+    for (const [name, ...command] of [
+      ['gz', 'gzip', '-1'],
+      ['zst', 'zstd', '-q'],
+      ['xz', 'xz', '-0'],
+    ] as const) {
+      const bomb = join(path, `bomb.${name}`)
+      assert.equal(
+        spawnSync('sh', ['-c', `head -c 2G /dev/zero | "$@" > ${bomb}`, 'sh', ...command]).status,
+        0,
+      )
+      assertFailsSmall(writeConf(path, { from_image: bomb }))
+    }
+    const header = readFileSync(
+      makeTar(join(path, 'pax.tar'), [{ name: 'n', pax: { comment: 'c' } }]),
+    ).subarray(0, 512)
+    header.write('10000000000\0', 124, 'latin1')
+    const base = join(path, 'pax-bomb.tar')
+    writeFileSync(base, repairChecksums(header))
+    assert.equal(spawnSync('truncate', ['-s', '1100M', base]).status, 0)
+    assertFailsSmall(writeConf(path, { from_image: base }))
+  })
+
+  test('2,000 mutations: what the oracle makes of it, or BASE_INVALID', async () => {
+    const path = directory()
+    const base = readFileSync(
+      makeTar(join(path, 'base.tar'), [
+        { name: 'link.tar', type: '2', linkname: 'one/layer.tar' },
+        ...layers,
+        ...documents({ layers: [layers[0]!, { name: 'link.tar' }, layers[1]!] }),
+      ]),
+    )
+    const gnu = readFileSync(
+      makeTar(
+        join(path, 'gnu.tar'),
+        [
+          { name: `${'long/'.repeat(30)}layer.tar`, data: 'x' },
+          ...documents({ layers: [{ name: `${'long/'.repeat(30)}layer.tar` }] }),
+        ],
+        { format: 'GNU' },
+      ),
+    )
+    const ours: (string | null)[] = []
+    const cases: string[] = []
+    for (let seed = 0; seed < 2000; seed++) {
+      const damaged = mutate(seed % 4 === 3 ? gnu : base, seed)
+      const file = join(path, `${seed}.tar`)
+      writeFileSync(file, seed % 2 === 0 ? damaged : repairChecksums(damaged))
+      cases.push(file)
+      ours.push(await layersOf(file))
+    }
+    const oracle = fileURLToPath(new URL('../../../test/support/read-bases.py', import.meta.url))
+    const { stdout, status, stderr } = spawnSync('python3', [oracle], {
+      input: cases.join('\n'),
+      encoding: 'utf8',
+      maxBuffer: 1 << 28,
+    })
+    assert.equal(status, 0, stderr)
+    const theirs = stdout.trimEnd().split('\n')
+    let accepted = 0
+    for (const [i, found] of ours.entries()) {
+      if (found === null) continue
+      accepted++
+      assert.equal(found, theirs[i], cases[i])
+    }
+    assert.ok(accepted > 100 && accepted < 1900, `${accepted} accepted`)
+  })
+})
+
+/** Digests of a base's layers and their names, or null for BASE_INVALID. */
+async function layersOf(file: string): Promise<string | null> {
+  const { createHash } = await import('node:crypto')
+  try {
+    const base = await openBase({ path: file })
+    const found: string[] = []
+    for (const { member, dataOffset, diffId } of base.layers) {
+      const hash = createHash('sha256')
+      await copyPlainRange(
+        file,
+        base.fingerprint,
+        { offset: dataOffset, size: member.size },
+        (bytes) => void hash.update(bytes),
+      )
+      found.push(`${Buffer.from(member.name).toString('hex')}:${diffId}:${hash.digest('hex')}`)
+    }
+    return found.join(' ')
+  } catch (error) {
+    assert.ok(
+      error instanceof ImageError && ['BASE_INVALID', 'FILE_CHANGED'].includes(error.code),
+      `${file}: ${error instanceof Error ? error.stack : error}`,
+    )
+    assert.doesNotMatch(error.message, /\n/)
+    return null
+  }
+}
+
+/** One error, and little memory on the way to it. */
+function assertFailsSmall(conf: string): void {
+  assert.match(failureOf(conf), /\[BASE_INVALID\]$/)
+  const { memory } = measure('pipe', ['sh', '-c', '"$0" "$@"; true', process.execPath, CLI, conf])
+  assert.ok(memory > 1e6 && memory < 350e6, `${memory} bytes`)
+}
