@@ -27,18 +27,6 @@ export function isAscii(text: string): boolean {
   return /^[\x00-\x7f]*$/.test(text)
 }
 
-/** `len(text)` in Python: code points, a lone surrogate counting as one. */
-export function characterCount(text: string): number {
-  let count = text.length
-  for (let i = 0; i < text.length - 1; i++) {
-    if (isHigh(text.charCodeAt(i)) && isLow(text.charCodeAt(i + 1))) {
-      count--
-      i++
-    }
-  }
-  return count
-}
-
 /**
  * Order of two Python strings: by code point. JavaScript compares UTF-16 units, which puts astral
  * characters (D800–DBFF units) before U+E000–U+FFFF.
@@ -60,10 +48,6 @@ function rank(unit: number): number {
 
 function isHigh(unit: number): boolean {
   return unit >= 0xd800 && unit <= 0xdbff
-}
-
-function isLow(unit: number): boolean {
-  return unit >= 0xdc00 && unit <= 0xdfff
 }
 
 function decodeEscaped(bytes: Buffer): string {

@@ -4,7 +4,7 @@
  * interchange format; field layout in PARITY terms: name 100, mode 8, uid 8, gid 8, size 12, mtime 12,
  * checksum 8, type 1, linkname 100, magic and version 8, uname 32, gname 32, devmajor 8, devminor 8.
  */
-import { characterCount, fsEncode, isAscii } from '../python/fs-encoding.js'
+import { fsEncode, isAscii } from '../python/fs-encoding.js'
 
 export const BLOCK = 512
 /** `tarfile.RECORDSIZE`: every archive is padded to a multiple of it. */
@@ -70,7 +70,7 @@ export function encodeHeader(member: Member): Buffer {
   const records = new Map(member.pax)
 
   const text = (key: string, value: string, width: number): void => {
-    if (!records.has(key) && (!isAscii(value) || characterCount(value) > width)) records.set(key, value)
+    if (!records.has(key) && (!isAscii(value) || value.length > width)) records.set(key, value)
   }
   text('path', name, 100)
   text('linkpath', member.linkname, 100)

@@ -81,6 +81,18 @@ describe('configurations', () => {
     )
   })
 
+  test('a path with a byte that is not UTF-8, or that no file name can hold', {
+    skip: skipWithoutPython,
+  }, () => {
+    const path = directory()
+    writeFileSync(Buffer.concat([Buffer.from(`${path}/`), Buffer.from([0xff])]), 'x')
+    assertSameAsOracle(writeConf(path, { store_layers: [[`${path}/\udcff`]] }))
+    assert.match(
+      failureOf(writeConf(path, { store_layers: [[`${path}/\ud800`]] })),
+      /lone surrogate U\+D800.* \[CONF_INVALID\]$/,
+    )
+  })
+
   test('500 mutations: a configuration or CONF_INVALID', () => {
     const valid = readFileSync(
       writeConf(directory(), {

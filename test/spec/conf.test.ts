@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { ImageError } from '../../src/errors.js'
-import { parseConf } from '../../src/spec/conf.js'
+import { parseConf, readConf } from '../../src/spec/conf.js'
+import { scratchDirectory } from '../support/scratch.js'
 
 const VALID = {
   architecture: 'amd64',
@@ -68,6 +71,19 @@ test('says where the document is no JSON, or no object', () => {
   })
   assert.throws(() => parseConf('[1]', 'x.json'), { message: 'x.json: expected an object, found a list' })
   assert.throws(() => parseConf('', 'x.json'), { message: /found "the end of the document"/ })
+})
+
+test('refuses a file that is not UTF-8, or cannot be read', () => {
+  const path = join(scratchDirectory(), 'conf.json')
+  writeFileSync(path, Buffer.from([0x7b, 0xff, 0x7d]))
+  assert.throws(() => readConf(path), {
+    code: 'CONF_INVALID',
+    message: `${path}: expected UTF-8 text, found bytes that are not`,
+  })
+  assert.throws(() => readConf(`${path}/x`), {
+    code: 'CONF_UNREADABLE',
+    message: /a part of its path is not a directory/,
+  })
 })
 
 test('reads owners from numbers and strings, as int() does', () => {
