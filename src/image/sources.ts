@@ -4,7 +4,7 @@ import type { Emit } from '../events.js'
 import type { BaseImage } from '../layers/base.js'
 import { copyPlainRange } from '../layers/ranges.js'
 import type { LayerPool } from '../pool/pool.js'
-import type { Streamer, Write } from '../pool/streamer.js'
+import type { QueuedLayer, Streamer, Write } from '../pool/streamer.js'
 import { pythonListRepr } from '../python/repr.js'
 import type { Conf } from '../spec/conf.js'
 import { newMember } from '../tar/header.js'
@@ -62,11 +62,12 @@ export function storeLayer(
   const subject = `layer of ${pythonListRepr(paths)}`
   const checksum = announced(pool.checksumPass('checksum', { paths, owner }, subject), source, emit)
   return (streamer) => {
-    const production = streamer.enqueue(async (ring) => {
-      const { plan, digest, fresh } = await checksum
-      const task = { paths, plan, owner, digest: verify || fresh ? digest : undefined, ring }
-      await pool.streamingPass('archive', task, subject)
+    const known = checksum.then(({ plan, digest, fresh, size }): QueuedLayer => {
+      return { task: { paths, plan, owner, digest: verify || fresh ? digest : undefined }, size }
     })
+    const production = streamer.enqueueLayer(handled(known), (layers, ring) =>
+      pool.streamingPass('archive', { layers, ring }, subject),
+    )
     const info = checksum.then(({ digest, size }): LayerInfo => {
       return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
     })

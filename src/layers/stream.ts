@@ -14,8 +14,13 @@ export interface ArchiveTask {
   digest: string | undefined
 }
 
+/** Streams several layers; no buffer holds bytes of two. */
+export function streamLayers(tasks: readonly ArchiveTask[], sink: Sink): undefined {
+  for (const task of tasks) streamLayer(task, sink)
+}
+
 /** @throws ImageError FILE_CHANGED when a file, or the digest, is not as in the checksum pass */
-export function streamLayer(task: ArchiveTask, sink: Sink): undefined {
+export function streamLayer(task: ArchiveTask, sink: Sink): void {
   const { plan, owner, digest } = task
   if (digest === undefined) {
     writeArchive(plan, owner, sink, { recheck: true })

@@ -7,14 +7,14 @@ import { checksumLayer, type LayerChecksum } from './checksum.js'
 import type { CustomisationLayer } from './customisation.js'
 import type { Owner } from './layer-headers.js'
 import type { RangesTask } from './ranges.js'
-import { type ArchiveTask, streamLayer } from './stream.js'
+import { type ArchiveTask, streamLayers } from './stream.js'
 
 /** Input and output of each task. */
 export interface Tasks {
   /** The checksum pass of a store layer. */
   checksum: { input: { paths: readonly string[]; owner: Owner }; output: LayerChecksum }
-  /** The streaming pass of a store layer: its archive into a ring. */
-  archive: { input: ArchiveTask & { ring: RingMemory }; output: undefined }
+  /** The streaming pass of store layers: their archives into a ring, one after the other. */
+  archive: { input: { layers: readonly ArchiveTask[]; ring: RingMemory }; output: undefined }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a ring. */
@@ -26,7 +26,7 @@ export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
     checksum: (input) => reply(() => checksumLayer(input)),
-    archive: ({ ring, ...task }) => reply(() => streamLayer(task, new RingWriter(ring))),
+    archive: ({ layers, ring }) => reply(() => streamLayers(layers, new RingWriter(ring))),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),

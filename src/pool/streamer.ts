@@ -5,13 +5,30 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { asImageError, ImageError } from '../errors.js'
-import { createRing, type RingMemory } from '../ring/layout.js'
+import type { ArchiveTask } from '../layers/stream.js'
+import { createRing, type RingMemory, SLOT_BYTES, SLOTS } from '../ring/layout.js'
 import { RingReader } from '../ring/reader.js'
 
 /** A producer's progress. */
 export interface Production {
   done: boolean
   error: ImageError | undefined
+  /** Resolves when it is done, with or without an error. */
+  finished: Promise<void>
+}
+
+/** A store layer whose checksum is known. */
+export interface QueuedLayer {
+  task: ArchiveTask
+  /** Bytes of its archive. */
+  size: number
+}
+
+export type ProduceLayers = (tasks: readonly ArchiveTask[], ring: RingMemory) => Promise<unknown>
+
+interface Place {
+  production: Production
+  known: QueuedLayer | undefined
 }
 
 export type Write = (bytes: Uint8Array) => void | Promise<void>
@@ -24,25 +41,84 @@ export class Streamer {
   private readonly reader = new RingReader(this.ring)
   private last: Promise<void> = Promise.resolve()
   private closed: ImageError | undefined
+  private stopWaiting: () => void = () => {}
+  private readonly closing = new Promise<void>((resolve) => {
+    this.stopWaiting = resolve
+  })
+  /** Store layers whose turn has not come, in order. */
+  private readonly places: Place[] = []
 
   /**
    * Queues a producer behind those before it.
    * @param produce fills the ring; called when the ring is its own
    */
   enqueue(produce: (ring: RingMemory) => Promise<unknown>): Production {
-    const production: Production = { done: false, error: undefined }
-    const before = this.last
-    this.last = (async () => {
-      await before
-      try {
-        if (this.closed === undefined) await produce(this.ring)
-      } catch (error) {
-        production.error = asImageError(error, 'WORKER_FAILED', 'producing a layer failed')
-      }
-      production.done = true
-      this.reader.wake()
-    })()
+    const production = newProduction()
+    production.finished = this.queue(() => this.produce([production], produce))
     return production
+  }
+
+  /**
+   * Queues a store layer's producer. Small layers that are known when their turn comes are produced
+   * together, since asking a worker takes longer than a small layer does.
+   * @param layer resolves when the layer's checksum is known
+   */
+  enqueueLayer(layer: Promise<QueuedLayer>, produce: ProduceLayers): Production {
+    const place: Place = { production: newProduction(), known: undefined }
+    this.places.push(place)
+    layer.then(
+      (known) => {
+        place.known = known
+      },
+      () => {},
+    )
+    place.production.finished = this.queue(async () => {
+      if (place.production.done) return
+      const failed = await layer.then(
+        () => false,
+        () => true,
+      )
+      const batch = failed ? [place] : this.takeBatch(place)
+      await this.produce(
+        batch.map(({ production }) => production),
+        async (ring) => {
+          await layer
+          await produce(
+            batch.map(({ known }) => known!.task),
+            ring,
+          )
+        },
+      )
+    })
+    return place.production
+  }
+
+  /** The layer, and with a small one the small ones behind it: as many as the ring takes without waiting. */
+  private takeBatch(first: Place): Place[] {
+    this.places.splice(0, this.places.indexOf(first) + 1)
+    const batch = [first]
+    if (isSmall(first))
+      while (batch.length < SLOTS && isSmall(this.places[0])) batch.push(this.places.shift()!)
+    return batch
+  }
+
+  private queue(step: () => Promise<void>): Promise<void> {
+    this.last = this.last.then(step)
+    return this.last
+  }
+
+  private async produce(
+    productions: readonly Production[],
+    run: (ring: RingMemory) => Promise<unknown>,
+  ): Promise<void> {
+    let error: ImageError | undefined
+    try {
+      if (this.closed === undefined) await run(this.ring)
+    } catch (thrown) {
+      error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
+    }
+    for (const production of productions) Object.assign(production, { done: true, error })
+    this.reader.wake()
   }
 
   /**
@@ -69,7 +145,7 @@ export class Streamer {
 
   /** Waits until the producer has also made its last checks. @throws ImageError the producer's */
   async settled(production: Production): Promise<void> {
-    while (!production.done && this.closed === undefined) await this.reader.filled()
+    await Promise.race([production.finished, this.closing])
     if (this.closed !== undefined) throw this.closed
     if (production.error !== undefined) throw production.error
   }
@@ -77,10 +153,20 @@ export class Streamer {
   /** Makes producers and consumers stop; they fail with `reason`. */
   close(reason: ImageError): void {
     this.closed ??= reason
+    this.stopWaiting()
     this.reader.close()
   }
 }
 
 function tooFew(expected: number, found: number): ImageError {
   return new ImageError('WORKER_FAILED', `a worker produced ${found} bytes of a layer, expected ${expected}`)
+}
+
+function newProduction(): Production {
+  return { done: false, error: undefined, finished: Promise.resolve() }
+}
+
+/** Whether the layer is known and takes just one slot. */
+function isSmall(place: Place | undefined): boolean {
+  return place?.known !== undefined && place.known.size < SLOT_BYTES
 }
