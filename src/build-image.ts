@@ -16,6 +16,7 @@ import { LayerPool } from './pool/pool.js'
 import { threadCount } from './pool/threads.js'
 import type { Conf } from './spec/conf.js'
 
+/** What to build, where to, and how. */
 export interface BuildOptions {
   /** Path of a conf.json, or a configuration from {@link parseConf}. */
   conf: string | Conf
@@ -36,6 +37,7 @@ export interface BuildOptions {
   onEvent?: ((event: BuildEvent) => void) | undefined
 }
 
+/** The image ID, each layer's digest (hex) and size (bytes), and the size of the whole archive. */
 export type BuildResult = DockerArchiveResult
 
 /**

@@ -21,12 +21,14 @@ export type ErrorCode =
   | 'WORKER_FAILED'
   | 'ABORTED'
 
+/** What an {@link ImageError} may carry beside its message. */
 export interface ImageErrorOptions {
   /** What the user can do about it, one sentence. */
   hint?: string | undefined
   cause?: unknown
 }
 
+/** A failure that a user can meet: what went wrong, where, and a stable code to tell it by. */
 export class ImageError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined

@@ -1,6 +1,7 @@
 /** What happens during a build, for progress displays and logs. */
 import type { LayerSource } from './image/layer.js'
 
+/** One thing that happened. Digests are SHA-256 in hex, sizes are in bytes. */
 export type BuildEvent =
   /** A layer's checksum pass is done; layers finish in any order. */
   | { type: 'layer-checksummed'; source: LayerSource; digest: string; size: number }
@@ -17,4 +18,5 @@ export type BuildEvent =
   | { type: 'bytes'; total: number }
   | { type: 'done' }
 
+/** Takes events; what it throws fails the build. */
 export type Emit = (event: BuildEvent) => void

@@ -13,6 +13,7 @@ import type { ByteOutput } from './byte-output.js'
 /** What overlay file systems, and so Docker, can stack. */
 const MAX_LAYERS = 127
 
+/** An image as this destination needs it. */
 export interface DockerArchive {
   layers: readonly Layer[]
   created: string
@@ -23,6 +24,7 @@ export interface DockerArchive {
   mtime: number
 }
 
+/** What was written. */
 export interface DockerArchiveResult {
   /** SHA-256 of the image JSON in hex. */
   imageId: string
@@ -31,6 +33,7 @@ export interface DockerArchiveResult {
   bytes: number
 }
 
+/** @throws ImageError of the layers or the output; the archive is then without its end */
 export async function writeDockerArchive(
   image: DockerArchive,
   output: ByteOutput,
