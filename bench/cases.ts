@@ -41,8 +41,9 @@ export const CASES: Record<string, (work: string) => Case> = {
   big: (work) => store(work, 'big', SHAPES.big, 'one layer with one 2 GB file', 1),
   many: (work) => store(work, 'many', SHAPES.many, '100,000 files of 1 KB in 50 layers', 8),
   file: (work) => ({
-    ...store(work, 'closure', SHAPES.closure, '100 layers to a regular file', 4),
+    ...store(work, 'closure', SHAPES.closure, '', 4),
     name: 'file',
+    title: '100 layers, 2.5 GB, to a file (-o FILE)',
     output: 'file',
   }),
   base: baseCase,

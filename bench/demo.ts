@@ -24,7 +24,7 @@ const image = join(work, 'image.tar')
 
 const started = performance.now()
 const fd = openSync(image, 'w')
-const { status } = spawnSync(process.execPath, [join(root, 'dist/src/cli.js'), writeConf()], {
+const { status } = spawnSync(process.execPath, [join(root, 'dist/command/src/main/cli.js'), writeConf()], {
   stdio: ['ignore', fd, 'inherit'],
 })
 closeSync(fd)

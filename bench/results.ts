@@ -18,6 +18,17 @@ export interface CaseResult {
   firstByte: number
 }
 
+/** Pushes to a registry. Seconds, bytes. */
+export interface PushResult {
+  title: string
+  target: number
+  reference: number | null
+  ours: number
+  ratio: number | null
+  memory: number
+  note?: string
+}
+
 export interface Results {
   date: string
   machine: string
@@ -28,6 +39,7 @@ export interface Results {
   growth: { eighths: number; seconds: number; memory: number }[]
   /** Seconds for the same bytes: SHA-256 in parallel, and one GNU tar to a pipe. */
   limits: { openssl: number; tar: number } | null
+  push: PushResult[]
 }
 
 export function table(results: Results): string {
@@ -48,6 +60,13 @@ export function table(results: Results): string {
     '|---|---|---|---|---|---|---|---|',
     ...rows.map((row) => `| ${row} |`),
   ]
+  if (results.push.length > 0)
+    lines.push(
+      '',
+      '| push of the closure | reference, zstd -1, skopeo | ours | times as fast | target | peak memory | |',
+      '|---|---|---|---|---|---|---|',
+      ...results.push.map(pushRow),
+    )
   if (results.workers.length > 0)
     lines.push(
       '',
@@ -65,4 +84,17 @@ export function table(results: Results): string {
       `Limits for the same bytes: \`openssl dgst\` in parallel ${results.limits.openssl.toFixed(2)} s, GNU tar to a pipe ${results.limits.tar.toFixed(2)} s.`,
     )
   return `${lines.join('\n')}\n`
+}
+
+function pushRow({ title, reference, ours, ratio, target, memory, note }: PushResult): string {
+  const cells = [
+    title,
+    reference === null ? '' : `${reference.toFixed(1)} s`,
+    `${ours.toFixed(2)} s`,
+    ratio === null ? '' : `**${ratio.toFixed(1)}**`,
+    target > 0 ? `≥ ${target}` : '',
+    `${(memory / 1e6).toFixed(0)} MB`,
+    note ?? '',
+  ]
+  return `| ${cells.join(' | ')} |`
 }

@@ -11,10 +11,11 @@ import { Command } from 'commander'
 import { CASES, type Case, growthCase, storePathsCase } from './cases.js'
 import { growthPlot, ratioPlot, workersPlot } from './plots.js'
 import { CLI, digestOf, type Measurement, measure, REFERENCE, warm } from './programs.js'
+import { missingForPush, pushCases } from './push.js'
 import { type CaseResult, type Results, table } from './results.js'
 import { median, spread } from './statistics.js'
 
-const names = [...Object.keys(CASES), 'workers', 'growth', 'limits']
+const names = [...Object.keys(CASES), 'workers', 'growth', 'limits', 'push']
 const command = new Command('npm run bench --')
   .description('Times this project against the two-pass reference on CPython.')
   .argument('[cases...]', `of ${names.join(', ')}; default: all`)
@@ -51,21 +52,23 @@ const reference = (conf: string): string[] => ['python3', options.against, conf]
 function runCase(it: Case): CaseResult {
   if (digestOf(reference(it.conf)) !== digestOf(ours(it.conf)))
     throw new Error(`${it.name}: the outputs differ`)
-  const target = it.output === 'pipe' ? 'pipe' : join(options.work, 'output.tar')
+  const file = join(options.work, 'output.tar')
+  const toFile = it.output === 'file'
   const theirs: Measurement[] = []
   const mine: Measurement[] = []
   const first: number[] = []
   for (let i = 0; i < pairs; i++) {
     warm(it.inputs)
-    theirs.push(measure(target, reference(it.conf)))
+    theirs.push(measure(toFile ? file : 'pipe', reference(it.conf)))
+    rmSync(file, { force: true })
     warm(it.inputs)
-    mine.push(measure(target, ours(it.conf)))
+    mine.push(measure('pipe', ours(it.conf, ...(toFile ? ['-o', file] : []))))
+    rmSync(file, { force: true })
     first.push(measure('first', ours(it.conf)).firstByte!)
     say(
       `${it.name}: ${theirs[i]!.seconds.toFixed(2)} s / ${mine[i]!.seconds.toFixed(2)} s = ${(theirs[i]!.seconds / mine[i]!.seconds).toFixed(2)}`,
     )
   }
-  rmSync(join(options.work, 'output.tar'), { force: true })
   const ratios = theirs.map((run, i) => run.seconds / mine[i]!.seconds)
   return {
     name: it.name,
@@ -82,15 +85,20 @@ function runCase(it: Case): CaseResult {
   }
 }
 
-function repeat(it: Case, ...args: string[]): { seconds: number; memory: number } {
-  const runs = Array.from({ length: pairs }, () => {
-    warm(it.inputs)
-    return measure('pipe', ours(it.conf, ...args))
-  })
-  return {
-    seconds: median(runs.map((run) => run.seconds)),
-    memory: Math.max(...runs.map((run) => run.memory)),
-  }
+/** Variants of one command, in turn so that none has the machine's better moments. */
+function inTurn(
+  variants: { conf: string; inputs: string[]; args: string[] }[],
+): { seconds: number; memory: number }[] {
+  const runs = variants.map((): Measurement[] => [])
+  for (let i = 0; i < pairs; i++)
+    for (const [k, { conf, inputs, args }] of variants.entries()) {
+      warm(inputs)
+      runs[k]!.push(measure('pipe', ours(conf, ...args)))
+    }
+  return runs.map((of) => ({
+    seconds: median(of.map((run) => run.seconds)),
+    memory: Math.max(...of.map((run) => run.memory)),
+  }))
 }
 
 function limits(it: Case): Results['limits'] {
@@ -121,13 +129,23 @@ const results: Results = {
   workers: [],
   growth: [],
   limits: null,
+  push: [],
 }
 if (wanted.includes('workers')) {
   const it = CASES.closure!(options.work)
-  results.workers = [1, 2, 4].map((jobs) => ({ jobs, seconds: repeat(it, '-j', String(jobs)).seconds }))
+  const jobs = [1, 2, 4]
+  const runs = inTurn(jobs.map((n) => ({ ...it, args: ['-j', String(n)] })))
+  results.workers = jobs.map((n, i) => ({ jobs: n, seconds: runs[i]!.seconds }))
 }
 if (wanted.includes('growth')) {
-  results.growth = [1, 2, 4, 8].map((eighths) => ({ eighths, ...repeat(growthCase(options.work, eighths)) }))
+  const parts = [1, 2, 4, 8]
+  const runs = inTurn(parts.map((eighths) => ({ ...growthCase(options.work, eighths), args: [] })))
+  results.growth = parts.map((eighths, i) => ({ eighths, ...runs[i]! }))
+}
+if (wanted.includes('push')) {
+  const missing = missingForPush()
+  if (missing.length > 0) say(`push: left out, it needs ${missing.join(', ')}`)
+  else results.push = await pushCases(options.work, pairs, reference)
 }
 if (wanted.includes('limits')) results.limits = limits(CASES.closure!(options.work))
 

@@ -15,6 +15,12 @@ export type ErrorCode =
   | 'FILE_CHANGED'
   | 'BASE_INVALID'
   | 'CUSTOMISATION_INVALID'
+  | 'DESTINATION_INVALID'
+  | 'CREDENTIALS_INVALID'
+  | 'REGISTRY_DENIED'
+  | 'REGISTRY_FAILED'
+  | 'CACHE_FAILED'
+  | 'CACHE_STALE'
   | 'OUTPUT_TERMINAL'
   | 'OUTPUT_CLOSED'
   | 'OUTPUT_FAILED'
@@ -75,6 +81,17 @@ export function asImageError(thrown: unknown, code: ErrorCode, context: string):
   return new ImageError(code, `${context}: ${text}`, { cause: thrown })
 }
 
+/** The error for a layer that is not what a digest cache remembers of it. */
+export function staleEntry(layer: string, expected: string, found: string): ImageError {
+  return new ImageError(
+    'CACHE_STALE',
+    `${layer}: expected ${expected} as the cache remembers it, found ${found}`,
+    {
+      hint: 'the entry was dropped; check the store with nix-store --verify-path, then run it again',
+    },
+  )
+}
+
 /** The `code` of a system error (`ENOENT`, …), or undefined. */
 export function systemCode(thrown: unknown): string | undefined {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') return thrown.code
@@ -83,6 +100,8 @@ export function systemCode(thrown: unknown): string | undefined {
 
 const SYSTEM_TEXT: Record<string, string> = {
   EACCES: 'permission denied',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset',
   EIO: 'input/output error',
   EISDIR: 'it is a directory',
   ELOOP: 'too many symbolic links',
@@ -90,7 +109,13 @@ const SYSTEM_TEXT: Record<string, string> = {
   ENAMETOOLONG: 'its name is too long',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on the device',
+  ENOTFOUND: 'no such host',
   ENOTDIR: 'a part of its path is not a directory',
+  ETIMEDOUT: 'no answer in time',
+  UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
+  UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
+  UND_ERR_BODY_TIMEOUT: 'no answer in time',
+  UND_ERR_SOCKET: 'the connection was closed',
   EPERM: 'operation not permitted',
 }
 

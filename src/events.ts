@@ -11,6 +11,18 @@ export type BuildEvent =
   | { type: 'layer-started'; number: number; source: LayerSource }
   /** All bytes of the layer are written. */
   | { type: 'layer-streamed'; number: number; source: LayerSource; digest: string; size: number }
+  /** All bytes of the layer are in a file; layers finish in any order. */
+  | { type: 'layer-written'; number: number; source: LayerSource; digest: string; size: number }
+  /** The layer's blob is at every destination; layers finish in any order. */
+  | {
+      type: 'layer-delivered'
+      number: number
+      source: LayerSource
+      digest: string
+      size: number
+      /** For each destination, in order, how it came by the blob. */
+      outcomes: readonly ('uploaded' | 'mounted' | 'skipped')[]
+    }
   /** The image is built all the same, but some clients will not take it. */
   | { type: 'warning'; message: string }
   | { type: 'manifests-started' }

@@ -1,5 +1,6 @@
-export { type BuildOptions, type BuildResult, buildImage } from './build-image.js'
+export { buildImage } from './build-image.js'
 export { type ErrorCode, ImageError } from './errors.js'
 export type { BuildEvent } from './events.js'
 export type { LayerSource } from './image/layer.js'
+export type { BuildOptions, BuildResult } from './options.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'

@@ -11,9 +11,15 @@ const ORDER = [
   'cli',
   'index',
   'build-image',
+  'deliver-image',
+  'stream-image',
+  'options',
+  'scratch',
   'outputs',
+  'registry',
   'image',
   'events',
+  'cache',
   'pool',
   'layers',
   'spec',
@@ -21,6 +27,7 @@ const ORDER = [
   'tar',
   'python',
   'log',
+  'version',
   'errors',
 ]
 /** Types that a lower part needs of a higher one; they are gone at run time. */

@@ -1,6 +1,7 @@
 /** What an image's layer is to a destination, wherever it comes from. */
 
 import type { Write } from '../pool/streamer.js'
+import { pythonListRepr } from '../python/repr.js'
 import type { Member } from '../tar/header.js'
 
 /** Where a layer comes from, in Python strings. */
@@ -31,4 +32,10 @@ export interface Layer {
 export function historyPaths(source: LayerSource): readonly string[] {
   if (source.kind === 'store') return source.paths
   return [source.kind === 'base' ? source.name : source.directory]
+}
+
+/** The layer in a message. */
+export function nameOf(source: LayerSource): string {
+  if (source.kind === 'store') return `layer of ${pythonListRepr(source.paths)}`
+  return source.kind === 'base' ? `base layer ${source.name}` : `customisation layer ${source.directory}`
 }

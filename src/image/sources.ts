@@ -1,14 +1,19 @@
 /** The three sources of layers: a base image, lists of store paths, the customisation layer. */
-import { ImageError } from '../errors.js'
+
+import type { KnownLayer, LayerMemory, LayerTasks } from '../cache/layer-memory.js'
+import { ImageError, staleEntry } from '../errors.js'
 import type { Emit } from '../events.js'
 import type { BaseImage } from '../layers/base.js'
+import { changed } from '../layers/fingerprint.js'
+import type { Owner } from '../layers/layer-headers.js'
 import { copyPlainRange } from '../layers/ranges.js'
 import type { LayerPool } from '../pool/pool.js'
 import type { QueuedLayer, Streamer, Write } from '../pool/streamer.js'
 import { pythonListRepr } from '../python/repr.js'
 import type { Conf } from '../spec/conf.js'
-import { newMember } from '../tar/header.js'
-import type { Layer, LayerInfo, LayerSource } from './layer.js'
+import { type Member, newMember } from '../tar/header.js'
+import { type Layer, type LayerInfo, type LayerSource, nameOf } from './layer.js'
+import { copyVerified } from './verify.js'
 
 /**
  * A layer whose checksum pass was queued; called with the streamer it queues the streaming pass too. In
@@ -41,39 +46,58 @@ export function baseLayers(base: BaseImage, pool: LayerPool, streamer: Streamer)
   }))
 }
 
+/** What decides how store layers are made, beside their paths. */
+export interface StoreLayers {
+  conf: Conf
+  pool: LayerPool
+  emit: Emit
+  /** Whether layers are hashed again while they are streamed. */
+  verify: boolean
+  /** Remembered digests, with what is needed for keys. */
+  memory: LayerMemory | undefined
+}
+
 /** @throws ImageError STORE_PATH_INVALID when a path is not in the configuration's store directory */
 export function storeLayer(
   paths: readonly string[],
-  conf: Conf,
-  pool: LayerPool,
-  emit: Emit,
-  verify: boolean,
+  { conf, pool, emit, verify, memory }: StoreLayers,
 ): StartedLayer {
-  const outside = paths.filter((path) => !path.startsWith(conf.storeDir))
-  if (outside.length > 0) {
-    throw new ImageError(
-      'STORE_PATH_INVALID',
-      `expected paths in ${conf.storeDir}, found ${pythonListRepr(outside)}`,
-    )
-  }
-  const { mtime, uid, gid, uname, gname } = conf
-  const owner = { mtime, uid, gid, uname, gname }
+  checkStorePaths(paths, conf.storeDir)
+  const owner = ownerOf(conf)
   const source: LayerSource = { kind: 'store', paths }
-  const subject = `layer of ${pythonListRepr(paths)}`
-  const checksum = announced(pool.checksumPass('checksum', { paths, owner }, subject), source, emit)
+  const subject = nameOf(source)
+  const tasks: LayerTasks = {
+    plan: () => pool.checksumPass('plan', { paths, owner }, subject),
+    checksum: (planned) => pool.checksumPass('checksum', { paths, owner, planned }, subject),
+  }
+  const computing = async (): Promise<KnownLayer> =>
+    memory?.recall(paths, owner, tasks) ?? { ...(await tasks.checksum(undefined)), remembered: false }
+  const checksum = announced(computing(), source, emit)
   return (streamer) => {
-    const known = checksum.then(({ plan, digest, fresh, size }): QueuedLayer => {
-      return { task: { paths, plan, owner, digest: verify || fresh ? digest : undefined }, size }
+    const known = checksum.then(({ plan, size, remembered }): QueuedLayer => {
+      return { task: { paths, plan, remembered, owner, size }, size }
     })
     const production = streamer.enqueueLayer(handled(known), (layers, ring) =>
       pool.streamingPass('archive', { layers, ring }, subject),
     )
     const info = checksum.then(({ digest, size }): LayerInfo => {
-      return { digest, size, member: newMember(`${digest}/layer.tar`, size, mtime) }
+      return { digest, size, member: storeMember(digest, size, conf) }
     })
     const stream = async (write: Write): Promise<void> => {
-      await streamer.copy(production, (await info).size, write)
-      await streamer.settled(production)
+      const { digest, size, fresh, remembered } = await checksum
+      const copy = (to: Write): Promise<void> => streamer.copy(production, size, to)
+      const differs = (found: string): Error =>
+        remembered
+          ? staleEntry(subject, `SHA-256 ${digest}`, found)
+          : changed(`a file in ${pythonListRepr(paths)}`, `SHA-256 ${digest} of the layer`, found)
+      try {
+        if (verify || fresh || remembered) await copyVerified(copy, write, digest, differs)
+        else await copy(write)
+        await streamer.settled(production)
+      } catch (error) {
+        if (error instanceof ImageError && error.code === 'CACHE_STALE') await memory?.forget(paths)
+        throw error
+      }
     }
     return { source, info: handled(info), stream }
   }
@@ -82,16 +106,40 @@ export function storeLayer(
 export function customisationLayer(conf: Conf, pool: LayerPool, emit: Emit): Layer {
   const directory = conf.customisationLayer
   const source: LayerSource = { kind: 'customisation', directory }
-  const subject = `customisation layer ${directory}`
+  const subject = nameOf(source)
   const opened = announced(pool.checksumPass('openCustomisation', { directory }, subject), source, emit)
   const info = opened.then(({ digest, size, member }): LayerInfo => {
-    return { digest, size, member: { ...member, name: `${digest}/layer.tar`, mtime: conf.mtime } }
+    return { digest, size, member: customisationMember(member, digest, conf) }
   })
   const stream = async (write: Write): Promise<void> => {
     const { path, size, fingerprint } = await opened
     await copyPlainRange(path, fingerprint, { offset: 0, size }, write)
   }
   return { source, info: handled(info), stream }
+}
+
+/** @throws ImageError STORE_PATH_INVALID when a path is not in the store directory */
+export function checkStorePaths(paths: readonly string[], storeDir: string): void {
+  const outside = paths.filter((path) => !path.startsWith(storeDir))
+  if (outside.length > 0)
+    throw new ImageError(
+      'STORE_PATH_INVALID',
+      `expected paths in ${storeDir}, found ${pythonListRepr(outside)}`,
+    )
+}
+
+export function ownerOf({ mtime, uid, gid, uname, gname }: Conf): Owner {
+  return { mtime, uid, gid, uname, gname }
+}
+
+/** A store layer's member in a docker-archive. */
+export function storeMember(digest: string, size: number, conf: Conf): Member {
+  return newMember(`${digest}/layer.tar`, size, conf.mtime)
+}
+
+/** The customisation layer's member in a docker-archive. @param onDisk mode and owner of its `layer.tar` */
+export function customisationMember(onDisk: Member, digest: string, conf: Conf): Member {
+  return { ...onDisk, name: `${digest}/layer.tar`, mtime: conf.mtime }
 }
 
 function announced<T extends { digest: string; size: number }>(
@@ -108,7 +156,7 @@ function announced<T extends { digest: string; size: number }>(
 }
 
 /** The promise itself; that it may fail before its turn comes is no unhandled rejection. */
-function handled<T>(promise: Promise<T>): Promise<T> {
+export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {})
   return promise
 }

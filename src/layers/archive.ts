@@ -8,7 +8,7 @@ import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
 import { endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { changed, expectSame } from './fingerprint.js'
-import { LayerHeaders, type Owner } from './layer-headers.js'
+import { headersOf, type Owner } from './layer-headers.js'
 import { type Entry, Kind, readPlan } from './plan.js'
 import { type Sink, SinkWriter } from './sink.js'
 
@@ -26,14 +26,10 @@ export interface ArchiveOptions {
  * @throws ImageError FILE_CHANGED or FILE_UNREADABLE, naming the file
  */
 export function writeArchive(plan: Uint8Array, owner: Owner, sink: Sink, options: ArchiveOptions): number {
-  const headers = new LayerHeaders(owner)
+  const headers = headersOf(owner)
   const out = new SinkWriter(sink)
-  out.write(headers.directory('/nix'))
-  out.write(headers.directory('/nix/store'))
-  const parents: string[] = []
-  readPlan(plan, (entry) => {
-    const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
-    if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
+  out.write(headers.storeDirectories)
+  readPlan(plan, (entry, path) => {
     out.write(headers.encode(entry, path))
     if (entry.kind === Kind.file) copyFile(entry, path, out, options.recheck)
     else if (entry.kind === Kind.directory && options.recheck) recheckDirectory(entry, path)
@@ -41,6 +37,17 @@ export function writeArchive(plan: Uint8Array, owner: Owner, sink: Sink, options
   out.zeros(endOfArchiveLength(out.total))
   out.end()
   return out.total
+}
+
+/** The size in bytes of what {@link writeArchive} writes. */
+export function archiveSize(plan: Uint8Array, owner: Owner): number {
+  const headers = headersOf(owner)
+  let size = headers.storeDirectories.length
+  readPlan(plan, (entry, path) => {
+    size += headers.encode(entry, path).length
+    if (entry.kind === Kind.file) size += entry.size + paddingOf(entry.size)
+  })
+  return size + endOfArchiveLength(size)
 }
 
 // A file may have become a symlink, or a fifo that nobody writes to: neither is followed or waited for.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { writeArchive } from './archive.js'
 import type { Owner } from './layer-headers.js'
 import type { Sink } from './sink.js'
-import { planStorePaths } from './walk.js'
+import { type LayerPlan, planStorePaths } from './walk.js'
 
 export interface Checksum {
   /** SHA-256 of the archive, in hex: the layer's diff ID without its algorithm. */
@@ -15,24 +15,24 @@ export interface Checksum {
 export interface LayerChecksum extends Checksum {
   /** What the streaming pass writes the same bytes from. */
   plan: Uint8Array
-  /**
-   * Whether a member changed so shortly before that a further change could keep its ctime: then only its
-   * content can tell.
-   */
+  /** As in {@link LayerPlan}. */
   fresh: boolean
 }
 
-/** No file system that can hold a store has coarser times than this, in milliseconds. */
-const COARSEST_CTIME = 2000
+export interface ChecksumTask {
+  paths: readonly string[]
+  owner: Owner
+  /** What the paths hold, where that is known already. */
+  planned?: LayerPlan | undefined
+}
 
 /** @throws ImageError as {@link planStorePaths} and {@link writeArchive} */
-export function checksumLayer(task: { paths: readonly string[]; owner: Owner }): LayerChecksum {
-  const started = Date.now()
-  const { plan, newestChange } = planStorePaths(task.paths)
+export function checksumLayer(task: ChecksumTask): LayerChecksum {
+  const { plan, fresh } = task.planned ?? planStorePaths(task.paths)
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
   const size = writeArchive(plan, task.owner, sink, { recheck: false })
-  return { digest: sink.digest(), size, plan, fresh: newestChange > started - COARSEST_CTIME }
+  return { digest: sink.digest(), size, plan, fresh }
 }
 
 /** 256 KiB stays in the cache between reading and hashing. */
@@ -56,7 +56,7 @@ export class DigestSink implements Sink {
 }
 
 /** A sink that passes everything on to another and takes its digest on the way. */
-export class VerifyingSink implements Sink {
+export class HashingSink implements Sink {
   private readonly hash = createHash('sha256')
   private lent: Buffer = buffer
 

@@ -1,5 +1,5 @@
 /** Archive files as streams of plain bytes, whatever they are compressed with. */
-import { closeSync, createReadStream, openSync, readSync } from 'node:fs'
+import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { ImageError, systemReason } from '../errors.js'
 
@@ -36,7 +36,7 @@ export async function* decompress(path: string, compression: Compression): Async
   try {
     if (compression === 'none') yield* file
     else if (compression === 'gzip') yield* gunzip(file)
-    else if (compression === 'bzip2') yield* bunzip2(file)
+    else if (compression === 'bzip2') yield* bunzip2(path)
     else if (compression === 'xz') yield* unxz(file)
     else yield* unzstd(file)
   } finally {
@@ -50,15 +50,57 @@ async function* gunzip(file: Readable): AsyncGenerator<Uint8Array> {
   yield* pipeline(file, createGunzip(), () => {})
 }
 
-async function* bunzip2(file: Readable): AsyncGenerator<Uint8Array> {
-  const { default: unbzip2 } = await import('unbzip2-stream')
-  const { PassThrough } = await import('node:stream')
-  const out = new PassThrough()
-  const decoder = file.pipe(unbzip2())
-  file.on('error', (error) => out.destroy(error))
-  decoder.on('error', (error) => out.destroy(error))
-  decoder.pipe(out)
-  yield* out
+/**
+ * Block by block, since a block of a hundred bytes may come out as 46 MB; the library's stream decodes all
+ * that it was given before it passes anything on.
+ */
+async function* bunzip2(path: string): AsyncGenerator<Uint8Array> {
+  const { default: bzip2 } = await import('unbzip2-stream/lib/bzip2.js')
+  const { default: bitIterator } = await import('unbzip2-stream/lib/bit_iterator.js')
+  const fd = openSync(path, 'r')
+  try {
+    const { size } = fstatSync(fd)
+    const bits = bitIterator(() => {
+      const piece = Buffer.allocUnsafe(BZIP2_PIECE)
+      const count = readSync(fd, piece, 0, piece.length, null)
+      if (count === 0) throw new Error('unexpected end of file')
+      return piece.subarray(0, count)
+    })
+    while (bits.bytesRead < size) {
+      const blockSize = bzip2.header(bits) * 100_000
+      const work = new Int32Array(blockSize)
+      for (let checksum: number | null = 0; ; ) {
+        const block = new ByteCollector()
+        checksum = bzip2.decompress(bits, block.add, work, blockSize, checksum)
+        if (checksum === null) break
+        yield* block.finish()
+      }
+    }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+const BZIP2_PIECE = 64 * 1024
+
+/** Bytes that come one by one, in pieces. */
+class ByteCollector {
+  private readonly full: Uint8Array[] = []
+  private piece = new Uint8Array(BZIP2_PIECE)
+  private at = 0
+
+  readonly add = (byte: number): void => {
+    this.piece[this.at++] = byte
+    if (this.at < this.piece.length) return
+    this.full.push(this.piece)
+    this.piece = new Uint8Array(BZIP2_PIECE)
+    this.at = 0
+  };
+
+  *finish(): Generator<Uint8Array> {
+    for (let next = this.full.shift(); next !== undefined; next = this.full.shift()) yield next
+    if (this.at > 0) yield this.piece.subarray(0, this.at)
+  }
 }
 
 async function* unxz(file: Readable): AsyncGenerator<Uint8Array> {

@@ -48,18 +48,32 @@ export class LayerHeaders {
     type: TYPE.pax,
   })
   private readonly scratch = Buffer.alloc(SCRATCH_BYTES)
+  /** Headers of the directories above store paths, which every layer begins with. */
+  readonly storeDirectories: Buffer
   /** False when the owner or the time needs pax records, which then stand before every member. */
   private readonly templateFits: boolean
 
-  constructor(owner: Owner) {
+  constructor(private readonly owner: Owner) {
     this.base = { ...newMember('', 0, 0), ...owner, mode: 0 }
     this.template = new Template(this.base)
     this.templateFits = encodeHeader(this.base).length === BLOCK
+    this.storeDirectories = Buffer.concat([this.directory('/nix'), this.directory('/nix/store')])
   }
 
   /** The header of a directory that is not on disk: mode 0755. */
-  directory(name: string): Buffer {
+  private directory(name: string): Buffer {
     return encodeHeader({ ...this.base, name, mode: 0o755, type: TYPE.directory })
+  }
+
+  isFor({ mtime, uid, gid, uname, gname }: Owner): boolean {
+    const { owner } = this
+    return (
+      owner.mtime === mtime &&
+      owner.uid === uid &&
+      owner.gid === gid &&
+      owner.uname === uname &&
+      owner.gname === gname
+    )
   }
 
   /**
@@ -112,6 +126,14 @@ export class LayerHeaders {
       devminor: minor(entry.device),
     })
   }
+}
+
+let latest: LayerHeaders | undefined
+
+/** An image's layers share their owner, so its headers are prepared once. */
+export function headersOf(owner: Owner): LayerHeaders {
+  if (!latest?.isFor(owner)) latest = new LayerHeaders(owner)
+  return latest
 }
 
 /** A header block in which name, mode, size, type and link name are still to be filled in. */

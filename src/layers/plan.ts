@@ -83,8 +83,12 @@ export class PlanWriter {
   }
 }
 
-/** Calls `visit` for each entry in order. The entry object is reused: copy what is to be kept. */
-export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>) => void): void {
+/**
+ * Calls `visit` for each entry in order, with its whole path. The entry object is reused: copy what is to
+ * be kept.
+ */
+export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>, path: string) => void): void {
+  const parents: string[] = []
   const buffer = Buffer.from(plan.buffer, plan.byteOffset, plan.length)
   const entry: Entry = {
     kind: 0,
@@ -114,7 +118,9 @@ export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>) => vo
     const targetEnd = nameEnd + 2 + buffer.readUInt16LE(nameEnd)
     entry.target = decodeText(buffer, nameEnd + 2, targetEnd)
     at = targetEnd
-    visit(entry)
+    const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
+    if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
+    visit(entry, path)
   }
 }
 

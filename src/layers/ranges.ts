@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 import { ImageError, systemReason } from '../errors.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { type Compression, decompress } from './decompress.js'
-import { changed, expectSame, type Fingerprint } from './fingerprint.js'
+import { FileSink } from './file-sink.js'
+import { changed, expectSame, type Fingerprint, fingerprintOf } from './fingerprint.js'
 import { type Sink, SinkWriter } from './sink.js'
 
 /** Bytes of the uncompressed file. */
@@ -45,6 +46,51 @@ export async function copyPlainRange(
       done += count
       if (turn % READS_A_TURN === 0) await setImmediate()
     }
+    expectSame(path, fingerprint, fstatSync(fd))
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export interface ExpandTask {
+  path: string
+  compression: Compression
+  fingerprint: Fingerprint
+  /** How many bytes are wanted of the plain file. */
+  size: number
+  /** An empty file to put them into. */
+  into: string
+}
+
+/**
+ * Writes the start of a compressed file into a plain one, where its parts can be read in any order.
+ * @returns what tells that the plain file is still the one that was written
+ * @throws ImageError FILE_CHANGED, BASE_INVALID, OUTPUT_FAILED
+ */
+export async function expandFile(task: ExpandTask): Promise<Fingerprint> {
+  const { path, compression, fingerprint, size, into } = task
+  const sink = new FileSink(into, 0)
+  try {
+    await copyCompressedRanges({ path, compression, fingerprint, ranges: [{ offset: 0, size }] }, sink)
+  } finally {
+    sink.close()
+  }
+  return fingerprintOf(statSync(into))
+}
+
+/** As {@link copyPlainRange}, for a thread that may block. */
+export function copyRangeToSink(path: string, fingerprint: Fingerprint, range: Range, sink: Sink): void {
+  const fd = attempt(path, () => openSync(fsPath(path), 'r'))
+  try {
+    expectSame(path, fingerprint, fstatSync(fd))
+    const out = new SinkWriter(sink)
+    while (out.total < range.size) {
+      const room = Math.min(range.size - out.total, out.buffer.length - out.at)
+      const count = attempt(path, () => readSync(fd, out.buffer, out.at, room, range.offset + out.total))
+      if (count === 0) throw cutShort(path, range, out.total)
+      out.advance(count)
+    }
+    out.end()
     expectSame(path, fingerprint, fstatSync(fd))
   } finally {
     closeSync(fd)

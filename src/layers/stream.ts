@@ -1,17 +1,20 @@
 /** The streaming pass: the archive whose checksum is known, once more, for real. */
+import { staleEntry } from '../errors.js'
 import { pythonListRepr } from '../python/repr.js'
-import { writeArchive } from './archive.js'
-import { VerifyingSink } from './checksum.js'
-import { changed } from './fingerprint.js'
+import { archiveSize, writeArchive } from './archive.js'
 import type { Owner } from './layer-headers.js'
 import type { Sink } from './sink.js'
+import { planStorePaths } from './walk.js'
 
 export interface ArchiveTask {
   paths: readonly string[]
-  plan: Uint8Array
+  /** Undefined when the layer was not walked yet, because it was remembered. */
+  plan: Uint8Array | undefined
+  /** Whether digest and size come from a cache. */
+  remembered: boolean
   owner: Owner
-  /** The digest to hold the archive against, or undefined to trust size, inode, mtime and ctime of its files. */
-  digest: string | undefined
+  /** What the archive's size must be, in bytes. */
+  size: number
 }
 
 /** Streams several layers; no buffer holds bytes of two. */
@@ -19,16 +22,14 @@ export function streamLayers(tasks: readonly ArchiveTask[], sink: Sink): undefin
   for (const task of tasks) streamLayer(task, sink)
 }
 
-/** @throws ImageError FILE_CHANGED when a file, or the digest, is not as in the checksum pass */
-export function streamLayer(task: ArchiveTask, sink: Sink): void {
-  const { plan, owner, digest } = task
-  if (digest === undefined) {
-    writeArchive(plan, owner, sink, { recheck: true })
-    return
+/** @throws ImageError FILE_CHANGED when a file is not as in the checksum pass, CACHE_STALE when the size is not */
+export function streamLayer({ paths, plan, remembered, owner, size }: ArchiveTask, sink: Sink): void {
+  const entries = plan ?? planStorePaths(paths).plan
+  if (remembered) {
+    const found = archiveSize(entries, owner)
+    // More bytes than announced would wait in the ring for a reader that has left.
+    if (found !== size)
+      throw staleEntry(`layer of ${pythonListRepr(paths)}`, `an archive of ${size} bytes`, `${found}`)
   }
-  const verifying = new VerifyingSink(sink)
-  writeArchive(plan, owner, verifying, { recheck: true })
-  const found = verifying.digest()
-  if (found !== digest)
-    throw changed(`a file in ${pythonListRepr(task.paths)}`, `SHA-256 ${digest} of the layer`, found)
+  writeArchive(entries, owner, sink, { recheck: true })
 }

@@ -3,20 +3,29 @@ import { toWire, type WireError } from '../errors.js'
 import type { RingMemory } from '../ring/layout.js'
 import { RingWriter } from '../ring/writer.js'
 import type { BaseImage } from './base.js'
-import { checksumLayer, type LayerChecksum } from './checksum.js'
+import { type Blob, type BlobTask, writeBlob } from './blob.js'
+import { type ChecksumTask, checksumLayer, type LayerChecksum } from './checksum.js'
+import { type PlannedLayer, planLayer } from './content.js'
 import type { CustomisationLayer } from './customisation.js'
+import type { Fingerprint } from './fingerprint.js'
 import type { Owner } from './layer-headers.js'
-import type { RangesTask } from './ranges.js'
+import type { ExpandTask, RangesTask } from './ranges.js'
 import { type ArchiveTask, streamLayers } from './stream.js'
 
 /** Input and output of each task. */
 export interface Tasks {
   /** The checksum pass of a store layer. */
-  checksum: { input: { paths: readonly string[]; owner: Owner }; output: LayerChecksum }
+  checksum: { input: ChecksumTask; output: LayerChecksum }
   /** The streaming pass of store layers: their archives into a ring, one after the other. */
   archive: { input: { layers: readonly ArchiveTask[]; ring: RingMemory }; output: undefined }
+  /** What a layer holds and how large its archive will be. */
+  plan: { input: { paths: readonly string[]; owner: Owner }; output: PlannedLayer }
+  /** A layer's archive into a file. */
+  blob: { input: BlobTask; output: Blob }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
+  /** The start of a compressed file, plain, into a new file. */
+  expand: { input: ExpandTask; output: Fingerprint }
   /** Parts of a compressed file into a ring. */
   ranges: { input: RangesTask & { ring: RingMemory }; output: undefined }
 }
@@ -27,9 +36,12 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
   {
     checksum: (input) => reply(() => checksumLayer(input)),
     archive: ({ layers, ring }) => reply(() => streamLayers(layers, new RingWriter(ring))),
+    plan: (input) => reply(() => planLayer(input)),
+    blob: (input) => reply(() => writeBlob(input)),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),
+    expand: (input) => reply(async () => (await import('./ranges.js')).expandFile(input)),
     ranges: ({ ring, ...task }) =>
       reply(async () => {
         const { copyCompressedRanges } = await import('./ranges.js')

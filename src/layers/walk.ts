@@ -15,21 +15,29 @@ import { Kind, PlanWriter } from './plan.js'
  */
 export function planStorePaths(paths: readonly string[]): LayerPlan {
   const walk: Walk = { plan: new PlanWriter(), newestChange: 0 }
+  const started = Date.now()
   for (const path of paths) {
     const root = normalise(path)
     visit(walk, root, root, 0)
   }
-  return { plan: walk.plan.finish(), newestChange: walk.newestChange }
+  return { plan: walk.plan.finish(), fresh: walk.newestChange > started - COARSEST_CTIME }
 }
 
 export interface LayerPlan {
   plan: Uint8Array
-  /** The latest ctime of all members, in milliseconds since the epoch; 0 when there are none. */
-  newestChange: number
+  /**
+   * Whether a member changed so shortly before that a further change could keep its ctime: then only its
+   * content can tell.
+   */
+  fresh: boolean
 }
+
+/** No file system that can hold a store has coarser times than this, in milliseconds. */
+const COARSEST_CTIME = 2000
 
 interface Walk {
   plan: PlanWriter
+  /** The latest ctime of all members, in milliseconds since the epoch; 0 when there are none. */
   newestChange: number
 }
 

@@ -46,12 +46,6 @@ export async function writeDockerArchive(
     return output.write(chunk)
   }
   const pad = (count: number): void | Promise<void> => (count === 0 ? undefined : write(Buffer.alloc(count)))
-  const addFile = async (name: string, content: Buffer): Promise<void> => {
-    await write(encodeHeader(newMember(name, content.length, image.mtime)))
-    await write(content)
-    await pad(paddingOf(content.length))
-  }
-
   /** A reader may leave at the two zero blocks: it has the image, and what is left is padding. */
   const endArchive = async (): Promise<void> => {
     const length = endOfArchiveLength(bytes)
@@ -63,8 +57,8 @@ export async function writeDockerArchive(
     }
   }
 
-  if (image.layers.length > MAX_LAYERS) emit({ type: 'warning', message: tooMany(image.layers.length) })
-  const written: { digest: string; size: number; name: string; historyPaths: readonly string[] }[] = []
+  checkLayerCount(image.layers.length, emit)
+  const written: WrittenLayer[] = []
   for (const layer of image.layers) {
     const number = written.length + 1
     emit({ type: 'layer-started', number, source: layer.source })
@@ -77,21 +71,47 @@ export async function writeDockerArchive(
   }
 
   emit({ type: 'manifests-started' })
-  const { created, architecture, config } = image
-  const document = imageJson({ created, architecture, config, layers: written })
-  const configName = `${document.digest}.json`
-  await addFile(configName, document.bytes)
-  await addFile(
-    'manifest.json',
-    manifestJson(
-      configName,
-      image.repoTag,
-      written.map((layer) => layer.name),
-    ),
-  )
+  const { imageId, members } = manifestMembers(image, written)
+  await write(members)
   await endArchive()
   await output.end()
-  return { imageId: document.digest, layers: written.map(({ digest, size }) => ({ digest, size })), bytes }
+  return { imageId, layers: written.map(({ digest, size }) => ({ digest, size })), bytes }
+}
+
+/** What the manifests say of a layer. */
+export interface WrittenLayer {
+  digest: string
+  size: number
+  /** Its member's name. */
+  name: string
+  historyPaths: readonly string[]
+}
+
+/** The image JSON and the manifest: the members behind the layers. */
+export function manifestMembers(
+  image: Omit<DockerArchive, 'layers'>,
+  layers: readonly WrittenLayer[],
+): { imageId: string; members: Buffer } {
+  const { created, architecture, config, repoTag, mtime } = image
+  const document = imageJson({ created, architecture, config, layers })
+  const configName = `${document.digest}.json`
+  const manifest = manifestJson(
+    configName,
+    repoTag,
+    layers.map(({ name }) => name),
+  )
+  const file = (name: string, content: Buffer): Buffer[] => [
+    encodeHeader(newMember(name, content.length, mtime)),
+    content,
+    Buffer.alloc(paddingOf(content.length)),
+  ]
+  const members = Buffer.concat([...file(configName, document.bytes), ...file('manifest.json', manifest)])
+  return { imageId: document.digest, members }
+}
+
+/** Warns when an image has more layers than clients take. */
+export function checkLayerCount(count: number, emit: Emit): void {
+  if (count > MAX_LAYERS) emit({ type: 'warning', message: tooMany(count) })
 }
 
 function tooMany(count: number): string {

@@ -6,7 +6,8 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { systemCode } from '../errors.js'
 import type { ByteOutput } from './byte-output.js'
-import { outputError } from './writable-output.js'
+import { PipeReaders } from './pipe-readers.js'
+import { outputError, readerLeft } from './writable-output.js'
 
 /**
  * How much is offered to a pipe at once: what it holds. Alone, an 8 KiB write is the cheapest; beside
@@ -15,28 +16,43 @@ import { outputError } from './writable-output.js'
  */
 const PIPE_PIECE = 64 * 1024
 
+/** Milliseconds between looks at the readers of a pipe that nothing is written to. */
+const LOOK_EVERY = 700
+
 export class FdOutput implements ByteOutput {
+  readonly lost: Promise<never>
   private failure: Error | undefined
   private rejectPending: ((error: Error) => void) | undefined
+  /** Whether anything was written since the readers were looked for. */
+  private idle = true
+  private watch: NodeJS.Timeout | undefined
 
   private constructor(
     private readonly fd: number,
     private readonly ownsFd: boolean,
     private readonly piece: number,
     private socket: Socket | undefined,
-  ) {}
+    readers: PipeReaders | undefined,
+  ) {
+    this.lost = new Promise((_, reject) => {
+      if (readers !== undefined)
+        this.watch = setInterval(() => this.look(readers, reject), LOOK_EVERY).unref()
+    })
+    this.lost.catch(() => {})
+  }
 
   /** @param fd an open descriptor; it stays open */
   static async open(fd: number): Promise<FdOutput> {
     const kind = fstatSync(fd)
-    if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd))
-    if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined)
+    if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd), undefined)
+    if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined, undefined)
     const own = reopen(fd)
-    return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined)
+    return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined, new PipeReaders(kind.ino))
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
     if (this.failure !== undefined) throw this.failure
+    this.idle = false
     const done = this.tryWrite(bytes)
     if (done < bytes.length) return this.waitAndWrite(bytes.subarray(done))
   }
@@ -49,6 +65,12 @@ export class FdOutput implements ByteOutput {
     this.failure ??= error
     this.rejectPending?.(error)
     this.release()
+  }
+
+  private look(readers: PipeReaders, reject: (error: Error) => void): void {
+    // While a write waits, the kernel tells.
+    if (this.idle && this.rejectPending === undefined && readers.gone()) reject(readerLeft())
+    this.idle = true
   }
 
   /** Writes what is taken at once. @returns the number of bytes */
@@ -79,6 +101,7 @@ export class FdOutput implements ByteOutput {
 
   private release(): void {
     const { socket } = this
+    clearInterval(this.watch)
     if (socket === undefined) {
       if (this.ownsFd) closeSync(this.fd)
     } else if (this.ownsFd || this.failure !== undefined) socket.destroy()

@@ -4,13 +4,19 @@ import type { ByteOutput } from './byte-output.js'
 
 /** An image into any Node stream. The stream is not ended: it is its owner's. */
 export class WritableOutput implements ByteOutput {
+  readonly lost: Promise<never>
   private failure: Error | undefined
+  private rejectLost: (error: Error) => void = () => {}
   private wake: (() => void) | undefined
   private readonly onError = (error: Error): void => this.fail(outputError(error))
   private readonly onClose = (): void =>
     this.fail(outputError(Object.assign(new Error('the stream was closed'), { code: 'EPIPE' })))
 
   constructor(private readonly stream: Writable) {
+    this.lost = new Promise((_, reject) => {
+      this.rejectLost = reject
+    })
+    this.lost.catch(() => {})
     stream.on('error', this.onError)
     stream.on('close', this.onClose)
     stream.on('drain', this.resume)
@@ -53,6 +59,7 @@ export class WritableOutput implements ByteOutput {
 
   private fail(error: Error): void {
     this.failure ??= error
+    this.rejectLost(this.failure)
     this.resume()
   }
 
@@ -68,8 +75,12 @@ export class WritableOutput implements ByteOutput {
 export function outputError(error: Error): ImageError {
   const code = systemCode(error)
   if (code === 'EPIPE' || code === 'ECONNRESET' || code === 'ERR_STREAM_DESTROYED') {
-    return new ImageError('OUTPUT_CLOSED', 'the reader of the image has closed its end', { cause: error })
+    return readerLeft(error)
   }
   const hint = code === 'ENOSPC' ? 'make room, or write to another place' : undefined
   return new ImageError('OUTPUT_FAILED', `cannot write the image: ${error.message}`, { hint, cause: error })
+}
+
+export function readerLeft(cause?: Error): ImageError {
+  return new ImageError('OUTPUT_CLOSED', 'the reader of the image has closed its end', { cause })
 }

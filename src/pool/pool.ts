@@ -1,7 +1,9 @@
 /**
- * The Piscina pool behind a build. Checksum passes of all layers run on it at once, bounded by p-limit to
- * one thread less than the pool has, so that the streaming pass always finds a free worker.
+ * The Piscina pool behind a build. Checksum passes of all layers run on it at once, bounded by p-limit: to
+ * as many as the pool has threads, and to one less while the streaming pass needs a thread. That one always
+ * finds it free, because what it waits for is the end of a checksum pass.
  */
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import { Piscina } from 'piscina'
@@ -26,11 +28,13 @@ export class LayerPool {
   /** One pass at a time until the pool has grown. */
   private readonly limit = pLimit(1)
   private readonly grown = withResolvers()
+  private isGrown = false
+  private streaming = 0
   private bytes = 0
   private readonly passes: Promise<unknown>[] = []
 
   /**
-   * @param threads how many checksum passes may run at once
+   * @param threads how many threads there may be
    * @param worker the module that the threads run
    */
   constructor(
@@ -39,44 +43,64 @@ export class LayerPool {
   ) {
     this.piscina = new Piscina({
       filename: worker,
+      // A worker that looks up no task while it starts would look for it as an ES module too.
+      name: 'checksum',
       minThreads: 1,
-      maxThreads: threads + 1,
+      maxThreads: threads,
       // Workers stay until the build ends; their number grows only when tasks wait.
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
     })
+    // Each task tells of its own failure; what is left are results that nobody waits for once it is closed.
+    this.piscina.on('error', () => {})
     setTimeout(() => this.grow(), GROW_AFTER).unref()
   }
 
-  /** Runs a task of the checksum pass when one of its threads is free. */
-  checksumPass<K extends 'checksum' | 'openCustomisation'>(
+  /** Runs a task of the checksum pass, or one in its place, when one of its threads is free. */
+  checksumPass<K extends 'checksum' | 'plan' | 'blob' | 'openCustomisation'>(
     kind: K,
     input: Input<K>,
     subject: string,
   ): Promise<Output<K>> {
-    const pass = this.limit(async () => {
-      const result = await this.run(kind, input, subject)
-      this.bytes += result.size
-      if (this.bytes >= GROW_BYTES) this.grow()
-      return result
+    const pass = new Promise<Output<K>>((resolve, reject) => {
+      this.limit(async () => {
+        const running = this.run(kind, input, subject)
+        running.then(resolve, reject)
+        this.bytes += (await running).size
+        if (this.bytes >= GROW_BYTES) this.grow()
+        // What waited for this result, the streaming pass maybe, takes the thread before the next pass does.
+        if (this.isGrown) await setImmediate()
+      }).catch(() => {})
     })
     this.passes.push(pass)
     return pass
   }
 
-  /** Runs a task of the streaming pass on the thread that checksum passes leave free. */
+  /** Runs a task of the streaming pass on a thread that it takes from checksum passes. */
   async streamingPass<K extends 'archive' | 'ranges'>(
     kind: K,
     input: Input<K>,
     subject: string,
   ): Promise<Output<K>> {
     await Promise.race([this.grown.promise, Promise.allSettled(this.passes)])
-    return this.run(kind, input, subject)
+    this.streaming++
+    this.bound()
+    try {
+      return await this.run(kind, input, subject)
+    } finally {
+      this.streaming--
+      this.bound()
+    }
   }
 
   private grow(): void {
-    this.limit.concurrency = this.threads
+    this.isGrown = true
+    this.bound()
     this.grown.resolve()
+  }
+
+  private bound(): void {
+    this.limit.concurrency = this.isGrown ? Math.max(1, this.threads - Math.min(1, this.streaming)) : 1
   }
 
   /**
@@ -89,12 +113,12 @@ export class LayerPool {
     try {
       reply = await this.piscina.run(input, { name: kind })
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
-      throw new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${reason}`, {
-        cause: error,
-      })
+      throw threadFailed(kind, subject, error)
     }
-    if (!reply.ok) throw fromWire(reply.error)
+    if (!reply.ok) {
+      const error = fromWire(reply.error)
+      throw error.code === 'WORKER_FAILED' ? threadFailed(kind, subject, error) : error
+    }
     return reply.value
   }
 
@@ -103,6 +127,13 @@ export class LayerPool {
     this.limit.clearQueue()
     await this.piscina.destroy()
   }
+}
+
+function threadFailed(kind: string, subject: string, cause: unknown): ImageError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${reason}`, {
+    cause,
+  })
 }
 
 function withResolvers(): { promise: Promise<void>; resolve: () => void } {

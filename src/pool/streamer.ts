@@ -6,14 +6,14 @@
 import { setImmediate } from 'node:timers/promises'
 import { asImageError, ImageError } from '../errors.js'
 import type { ArchiveTask } from '../layers/stream.js'
-import { createRing, type RingMemory, SLOT_BYTES, SLOTS } from '../ring/layout.js'
+import { createRing, type RingMemory } from '../ring/layout.js'
 import { RingReader } from '../ring/reader.js'
 
 /** A producer's progress. */
 export interface Production {
   done: boolean
   error: ImageError | undefined
-  /** Resolves when it is done, with or without an error. */
+  /** Resolves when it is done, with or without an error; at once when a later layer of its batch waits for that. */
   finished: Promise<void>
 }
 
@@ -32,6 +32,9 @@ interface Place {
 }
 
 export type Write = (bytes: Uint8Array) => void | Promise<void>
+
+/** How much is produced together at most, unless one layer is larger. */
+const BATCH_BYTES = 4 << 20
 
 /** How many slots are passed on before other events get their turn. */
 const SLOTS_A_TURN = 4
@@ -59,8 +62,8 @@ export class Streamer {
   }
 
   /**
-   * Queues a store layer's producer. Small layers that are known when their turn comes are produced
-   * together, since asking a worker takes longer than a small layer does.
+   * Queues a store layer's producer. Layers that are known when their turn comes are produced together
+   * when they are small, since asking a worker takes longer than a small layer does.
    * @param layer resolves when the layer's checksum is known
    */
   enqueueLayer(layer: Promise<QueuedLayer>, produce: ProduceLayers): Production {
@@ -79,6 +82,7 @@ export class Streamer {
         () => true,
       )
       const batch = failed ? [place] : this.takeBatch(place)
+      for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
       await this.produce(
         batch.map(({ production }) => production),
         async (ring) => {
@@ -93,12 +97,17 @@ export class Streamer {
     return place.production
   }
 
-  /** The layer, and with a small one the small ones behind it: as many as the ring takes without waiting. */
+  /** The layer, and the known ones behind it up to a few megabytes. */
   private takeBatch(first: Place): Place[] {
     this.places.splice(0, this.places.indexOf(first) + 1)
     const batch = [first]
-    if (isSmall(first))
-      while (batch.length < SLOTS && isSmall(this.places[0])) batch.push(this.places.shift()!)
+    let bytes = first.known!.size
+    for (let next = this.places[0]; next?.known !== undefined; next = this.places[0]) {
+      bytes += next.known.size
+      if (bytes > BATCH_BYTES) break
+      batch.push(next)
+      this.places.shift()
+    }
     return batch
   }
 
@@ -164,9 +173,4 @@ function tooFew(expected: number, found: number): ImageError {
 
 function newProduction(): Production {
   return { done: false, error: undefined, finished: Promise.resolve() }
-}
-
-/** Whether the layer is known and takes just one slot. */
-function isSmall(place: Place | undefined): boolean {
-  return place?.known !== undefined && place.known.size < SLOT_BYTES
 }

@@ -7,6 +7,8 @@ import { command, DockerEngine, Podman, skipWithout } from '../support/clients.j
 import { runCli } from '../support/image.js'
 import { buildClosure, type Closure, closureConf } from '../support/nix-closure.js'
 import { skipWithoutPython } from '../support/python.js'
+import { startRegistry } from '../support/registry.js'
+import { resultOf, runAsync } from '../support/run-async.js'
 import { assertSameAsOracle } from '../support/same.js'
 import { scratchDirectory } from '../support/scratch.js'
 
@@ -93,5 +95,23 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
     const podman = new Podman(join(root, 'podman-2'))
     podman.call('load', '-i', plain)
     assert.equal(podman.run('localhost/on-skopeo:latest'), `hello from on-skopeo\n${closure.paths.length}`)
+  })
+
+  test('podman and Docker Engine pull it from a registry and run it', {
+    skip: skipWithout('docker-registry', 'curl', 'podman', 'runc', 'dockerd', 'docker'),
+  }, async () => {
+    const { host } = await startRegistry(join(root, 'registry'))
+    const docker = await DockerEngine.start(join(root, 'docker-2'))
+    const podman = new Podman(join(root, 'podman-3'))
+    for (const compress of ['gzip', 'zstd']) {
+      const name = `${host}/${compress}:v1`
+      const plain = join(root, 'plain', 'conf.json')
+      resultOf(await runAsync([plain, '-o', `docker://${name}`, '--compress', compress]))
+      podman.call('pull', '-q', '--tls-verify=false', name)
+      assert.equal(podman.run(name), expected)
+      docker.call('pull', '-q', name)
+      assert.equal(docker.run(name), expected)
+      assert.deepEqual(new Set(docker.ids()), new Set([imageId]))
+    }
   })
 })

@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { extract } from 'tar-stream'
-import { buildImage } from '../../src/index.js'
+import { type BuildEvent, buildImage, ImageError } from '../../src/index.js'
 import { skipWithout } from '../support/clients.js'
 import { makeCustomisation, runCli, writeConf } from '../support/image.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -160,6 +160,61 @@ for (const [name, { change, message }] of Object.entries(CHANGES)) {
   })
 }
 
+const MIDWAY: Record<string, { change: (file: string) => void; message: RegExp }> = {
+  shrinks: {
+    change: (file) => truncateSync(file, 5 << 20),
+    message: /d\/large' changed .*expected 16777216 bytes, found 5242880/,
+  },
+  grows: {
+    change: (file) => appendFileSync(file, 'more'),
+    message: /d\/large' changed .*expected size 16777216 bytes, found 16777220 bytes/,
+  },
+  'changes behind the reader': {
+    change(file) {
+      const fd = openSync(file, 'r+')
+      writeSync(fd, 'changed', 1000)
+      closeSync(fd)
+      utimesSync(file, DAY, DAY)
+    },
+    message: /d\/large' changed .*expected ctime/,
+  },
+  'is replaced': {
+    change(file) {
+      writeFileSync(`${file}.new`, Buffer.alloc(16 << 20, 3))
+      renameSync(`${file}.new`, file)
+    },
+    message: /d\/large' changed .*expected ctime/,
+  },
+  disappears: { change: (file) => rmSync(file), message: /d\/large' changed .*expected ctime/ },
+}
+
+for (const [name, { change, message }] of Object.entries(MIDWAY)) {
+  test(`a file that ${name} while it is read`, async () => {
+    const it = scene()
+    const file = join(it.path, 'd', 'large')
+    writeFileSync(file, Buffer.alloc(16 << 20, 7))
+    utimesSync(file, DAY, DAY)
+    // The first layer and a part of this file are out; what lies between reader and output is far less.
+    const midway = 8 << 20
+    let changed = false
+    const chunks: Buffer[] = []
+    const output = new PassThrough({ highWaterMark: 1 })
+    output.on('data', (chunk: Buffer) => chunks.push(chunk))
+    const onEvent = (event: BuildEvent): void => {
+      if (event.type !== 'bytes' || changed || event.total < midway) return
+      changed = true
+      change(file)
+    }
+    await assert.rejects(buildImage({ conf: it.conf, output, onEvent }), (error) => {
+      assert.ok(error instanceof ImageError)
+      assert.equal(error.code, 'FILE_CHANGED')
+      assert.match(error.message, message)
+      return true
+    })
+    assert.equal(await isWhole(Buffer.concat(chunks)), false)
+  })
+}
+
 test('nothing that changes: the archive is whole', async () => {
   const { error, output } = await buildAndChange(scene().conf, () => {})
   assert.equal(error, undefined)
@@ -213,7 +268,7 @@ test('a directory that cannot be read is not skipped', { skip: skipWithout('setp
   const it = scene()
   chmodSync(root, 0o755)
   chmodSync(join(it.path, 'd'), 0o700)
-  const cli = new URL('../../src/cli.js', import.meta.url).pathname
+  const cli = new URL('../../command/src/main/cli.js', import.meta.url).pathname
   const { status, stderr } = spawnSync(
     'setpriv',
     ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, cli, it.conf],

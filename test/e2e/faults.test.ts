@@ -46,6 +46,71 @@ describe('a reader that leaves', () => {
   })
 })
 
+test('a reader that leaves while nothing is written: status 141', async () => {
+  const slow = slowConf('left')
+  // The pipe is made by the shell: a pipe of Node's own would be a socket.
+  const script = `"$0" "$1" "$2" | sleep 1.5; echo "\${PIPESTATUS[0]}"`
+  const child = spawn('bash', ['-c', script, process.execPath, CLI, slow], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+    detached: true,
+  })
+  const timer = setTimeout(() => process.kill(-child.pid!, 'SIGKILL'), 1500 + PATIENCE)
+  let status = ''
+  for await (const chunk of child.stdout) status += chunk
+  clearTimeout(timer)
+  assert.equal(status, '141\n')
+})
+
+/** A configuration whose checksum pass takes minutes: 40 GB that take no room. */
+function slowConf(name: string): string {
+  const directory = join(root, name)
+  mkdirSync(directory)
+  assert.equal(spawnSync('truncate', ['-s', '40G', join(directory, 'huge')]).status, 0)
+  return writeConf(directory, { store_layers: [[join(directory, 'huge')]] })
+}
+
+/** What happens to the thread that begins to hash the layer behind the others, by a module that Node loads first. */
+const ACCIDENTS = {
+  'that exits': ['process.exit(7)', /its worker thread failed \(checksum\): .*exit/i],
+  'that throws what is no Error': [
+    "throw 'no Error at all'",
+    /layer of .*doomed.*: its worker thread failed \(checksum\): .*no Error at all/,
+  ],
+  'that runs out of memory': [
+    'const hoard = []; for (;;) hoard.push(new Array(1 << 20).fill(hoard.length))',
+    /its worker thread failed \(checksum\): .*memory/i,
+  ],
+} as const
+
+describe('a worker', () => {
+  for (const [name, [accident, message]] of Object.entries(ACCIDENTS)) {
+    test(`${name} is its layer's failure, and nothing hangs`, () => {
+      const preload = join(root, 'accident.cjs')
+      writeFileSync(
+        preload,
+        `const crypto = require('node:crypto'); const { createHash } = crypto; let count = 0
+         const doomed = () => { if (++count > ${paths.length}) { ${accident} } }
+         if (!require('node:worker_threads').isMainThread)
+           crypto.createHash = (...args) => { doomed(); return createHash(...args) }`,
+      )
+      const doomed = join(store, 'doomed')
+      writeFileSync(doomed, 'x')
+      const all = writeConf(root, { store_layers: [...paths, doomed].map((path) => [path]) })
+      const run = spawnSync(process.execPath, [CLI, all, '-j', '1'], {
+        encoding: 'utf8',
+        env: { ...process.env, NODE_OPTIONS: `--require ${preload} --max-old-space-size=64` },
+        timeout: 60_000,
+        maxBuffer: 1 << 28,
+      })
+      assert.equal(run.status, 1, run.stderr)
+      assert.match(run.stderr, message)
+      assert.match(run.stderr, /\[WORKER_FAILED\]\n$/)
+      assert.match(run.stderr, /doomed/)
+      writeConf(root, { store_layers: paths.map((path) => [path]) })
+    })
+  }
+})
+
 /** Starts the command with nobody reading its output and waits until the first layer is on its way. */
 async function startStuck(): Promise<{
   child: ChildProcess
@@ -72,11 +137,7 @@ describe('signals', () => {
       clearTimeout(timer)
     })
     test(`${signal} ends it with ${status} in the middle of a checksum pass`, async () => {
-      const busy = join(root, `busy-${signal}`)
-      mkdirSync(busy)
-      const { status: made } = spawnSync('truncate', ['-s', '40G', join(busy, 'huge')])
-      assert.equal(made, 0)
-      const slow = writeConf(busy, { store_layers: [[join(busy, 'huge')]] })
+      const slow = slowConf(`busy-${signal}`)
       const child = spawn(process.execPath, [CLI, slow], { stdio: ['ignore', 'ignore', 'pipe'] })
       const exited = new Promise((resolve) => child.once('exit', (code) => resolve(code)))
       await new Promise((resolve) => child.stderr.once('data', resolve))

@@ -4,11 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { measure } from '../../bench/programs.js'
 import { ImageError } from '../../src/errors.js'
-import { openBase } from '../../src/layers/base.js'
-import { copyPlainRange } from '../../src/layers/ranges.js'
 import { parseConf } from '../../src/spec/conf.js'
 import { documents, makeTar, noise, type TarMember } from '../support/base.js'
 import { CLI, runCli, writeConf } from '../support/image.js'
@@ -213,16 +210,18 @@ describe('base images', { skip: skipWithoutPython }, () => {
     }
   })
 
-  test('bombs: 2 GB of zeros in gzip, xz and zstd, and pax headers of a gigabyte', () => {
+  test('bombs: gigabytes of zeros in gzip, xz, zstd and bzip2, and pax headers of a gigabyte', () => {
     const path = directory()
-    for (const [name, ...command] of [
-      ['gz', 'gzip', '-1'],
-      ['zst', 'zstd', '-q'],
-      ['xz', 'xz', '-0'],
+    for (const [name, size, ...command] of [
+      ['gz', '2G', 'gzip', '-1'],
+      ['zst', '2G', 'zstd', '-q'],
+      ['xz', '2G', 'xz', '-0'],
+      // Its decoder is slower.
+      ['bz2', '300M', 'bzip2', '-9'],
     ] as const) {
       const bomb = join(path, `bomb.${name}`)
       assert.equal(
-        spawnSync('sh', ['-c', `head -c 2G /dev/zero | "$@" > ${bomb}`, 'sh', ...command]).status,
+        spawnSync('sh', ['-c', `head -c ${size} /dev/zero | "$@" > ${bomb}`, 'sh', ...command]).status,
         0,
       )
       assertFailsSmall(writeConf(path, { from_image: bomb }))
@@ -236,79 +235,7 @@ describe('base images', { skip: skipWithoutPython }, () => {
     assert.equal(spawnSync('truncate', ['-s', '1100M', base]).status, 0)
     assertFailsSmall(writeConf(path, { from_image: base }))
   })
-
-  test('2,000 mutations: what the oracle makes of it, or BASE_INVALID', async () => {
-    const path = directory()
-    const base = readFileSync(
-      makeTar(join(path, 'base.tar'), [
-        { name: 'link.tar', type: '2', linkname: 'one/layer.tar' },
-        ...layers,
-        ...documents({ layers: [layers[0]!, { name: 'link.tar' }, layers[1]!] }),
-      ]),
-    )
-    const gnu = readFileSync(
-      makeTar(
-        join(path, 'gnu.tar'),
-        [
-          { name: `${'long/'.repeat(30)}layer.tar`, data: 'x' },
-          ...documents({ layers: [{ name: `${'long/'.repeat(30)}layer.tar` }] }),
-        ],
-        { format: 'GNU' },
-      ),
-    )
-    const ours: (string | null)[] = []
-    const cases: string[] = []
-    for (let seed = 0; seed < 2000; seed++) {
-      const damaged = mutate(seed % 4 === 3 ? gnu : base, seed)
-      const file = join(path, `${seed}.tar`)
-      writeFileSync(file, seed % 2 === 0 ? damaged : repairChecksums(damaged))
-      cases.push(file)
-      ours.push(await layersOf(file))
-    }
-    const oracle = fileURLToPath(new URL('../../../test/support/read-bases.py', import.meta.url))
-    const { stdout, status, stderr } = spawnSync('python3', [oracle], {
-      input: cases.join('\n'),
-      encoding: 'utf8',
-      maxBuffer: 1 << 28,
-    })
-    assert.equal(status, 0, stderr)
-    const theirs = stdout.trimEnd().split('\n')
-    let accepted = 0
-    for (const [i, found] of ours.entries()) {
-      if (found === null) continue
-      accepted++
-      assert.equal(found, theirs[i], cases[i])
-    }
-    assert.ok(accepted > 100 && accepted < 1900, `${accepted} accepted`)
-  })
 })
-
-/** Digests of a base's layers and their names, or null for BASE_INVALID. */
-async function layersOf(file: string): Promise<string | null> {
-  const { createHash } = await import('node:crypto')
-  try {
-    const base = await openBase({ path: file })
-    const found: string[] = []
-    for (const { member, dataOffset, diffId } of base.layers) {
-      const hash = createHash('sha256')
-      await copyPlainRange(
-        file,
-        base.fingerprint,
-        { offset: dataOffset, size: member.size },
-        (bytes) => void hash.update(bytes),
-      )
-      found.push(`${Buffer.from(member.name).toString('hex')}:${diffId}:${hash.digest('hex')}`)
-    }
-    return found.join(' ')
-  } catch (error) {
-    assert.ok(
-      error instanceof ImageError && ['BASE_INVALID', 'FILE_CHANGED'].includes(error.code),
-      `${file}: ${error instanceof Error ? error.stack : error}`,
-    )
-    assert.doesNotMatch(error.message, /\n/)
-    return null
-  }
-}
 
 /** One error, and little memory on the way to it. */
 function assertFailsSmall(conf: string): void {

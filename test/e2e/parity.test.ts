@@ -77,7 +77,7 @@ describe('the same bytes always', () => {
       '-c',
       `umask 077; exec "$0" "$1" "$2" > "$2.umask" 2> /dev/null`,
       process.execPath,
-      new URL('../../src/cli.js', import.meta.url).pathname,
+      new URL('../../command/src/main/cli.js', import.meta.url).pathname,
       conf,
     ])
     assert.equal(run.status, 0)

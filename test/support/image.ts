@@ -5,7 +5,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const CLI = fileURLToPath(new URL('../../src/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../command/src/main/cli.js', import.meta.url))
 /** The oracle is not compiled: it stands in the source tree. */
 export const ORACLE = fileURLToPath(new URL('../../../test/oracle/reference.py', import.meta.url))
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { type Run, runCli, runOracle } from './image.js'
+import { CLI, type Run, runCli, runOracle, runTo } from './image.js'
 
-/** Builds with both programs and fails on the first byte or line that differs. */
+/** Builds with both programs, ours to standard output and to a file, and fails on the first byte or line that differs. */
 export function assertSameAsOracle(conf: string, args: readonly string[] = [], env?: NodeJS.ProcessEnv): Run {
   const options = env === undefined ? {} : { env: { ...process.env, ...env } }
   const oracle = runOracle(conf, args, options)
@@ -12,5 +12,10 @@ export function assertSameAsOracle(conf: string, args: readonly string[] = [], e
   const { status, stdout } = spawnSync('cmp', [oracle.output, ours.output], { encoding: 'utf8' })
   assert.equal(status, 0, stdout)
   assert.equal(ours.stderr, oracle.stderr)
+  const file = `${conf}.file.tar`
+  const filed = runTo('/dev/null', process.execPath, [CLI, conf, ...args, '-o', file], options)
+  assert.equal(filed.status, 0, `-o: ${filed.stderr}`)
+  const compared = spawnSync('cmp', [oracle.output, file], { encoding: 'utf8' })
+  assert.equal(compared.status, 0, `-o: ${compared.stdout}`)
   return ours
 }

@@ -1,0 +1,171 @@
+/**
+ * To a real registry on this machine: the first push of the closure, a push of what is there already, and one with
+ * one of a hundred layers changed; against the reference piped through `zstd -1` into skopeo.
+ */
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer } from 'node:net'
+import { basename, join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { CASES } from './cases.js'
+import { CLI, type Measurement, measure } from './programs.js'
+import type { PushResult } from './results.js'
+import { median } from './statistics.js'
+
+const NEEDED = ['docker-registry', 'skopeo', 'zstd', 'nix-store']
+
+/** The programs that are missing for these cases. */
+export function missingForPush(): string[] {
+  return NEEDED.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0)
+}
+
+/** @param reference the command of the script for a configuration */
+export async function pushCases(
+  work: string,
+  pairs: number,
+  reference: (conf: string) => string[],
+): Promise<PushResult[]> {
+  const directory = join(work, 'push')
+  mkdirSync(directory, { recursive: true })
+  const { conf, changed } = inNixStore(CASES.closure!(work).conf, directory)
+  const host = await startRegistry(directory)
+  const ours = (from: string, name: string, ...args: string[]): Measurement =>
+    measure('pipe', [
+      process.execPath,
+      CLI,
+      from,
+      '-o',
+      `docker://${host}/${name}`,
+      '--compress',
+      'gzip:6',
+      ...args,
+    ])
+  const theirs = (name: string): Measurement => {
+    const [program, ...args] = reference(conf)
+    const script = `"$@" | zstd -1 | skopeo copy -q --dest-tls-verify=false docker-archive:/dev/stdin docker://${host}/${name}`
+    return measure('pipe', ['bash', '-c', script, 'bash', program!, ...args])
+  }
+  const first = []
+  const same = []
+  const one = []
+  for (let i = 0; i < pairs; i++) {
+    first.push([theirs(`theirs/${i}`), ours(conf, `ours/${i}`)] as const)
+    same.push([theirs(`theirs/${i}`), ours(conf, `ours/${i}`)] as const)
+    one.push(ours(changed, `ours/${i}`))
+  }
+  const sizes = [`theirs/0`, `ours/0`].map((name) => imageSize(`${host}/${name}`))
+  const compare = (
+    title: string,
+    target: number,
+    runs: readonly (readonly [Measurement, Measurement])[],
+  ): PushResult => ({
+    title,
+    target,
+    reference: median(runs.map(([a]) => a.seconds)),
+    ours: median(runs.map(([, b]) => b.seconds)),
+    ratio: median(runs.map(([a, b]) => a.seconds / b.seconds)),
+    memory: Math.max(...runs.map(([, b]) => b.memory)),
+  })
+  return [
+    {
+      ...compare('first push', 1.5, first),
+      note: `${(sizes[1]! / 1e6).toFixed(0)} MB with gzip:6, skopeo’s ${(sizes[0]! / 1e6).toFixed(0)} MB`,
+    },
+    compare('nothing changed', 50, same),
+    {
+      title: 'one of 100 layers changed',
+      target: 0,
+      reference: null,
+      ratio: null,
+      ours: median(one.map(({ seconds }) => seconds)),
+      memory: Math.max(...one.map(({ memory }) => memory)),
+    },
+  ]
+}
+
+/** The closure's paths in the machine's Nix store, and the same with another path in place of the median one. */
+function inNixStore(conf: string, directory: string): { conf: string; changed: string } {
+  const moved = { conf: join(directory, 'conf.json'), changed: join(directory, 'changed.json') }
+  if (existsSync(moved.changed)) return moved
+  const document = JSON.parse(readFileSync(conf, 'utf8')) as { store_layers: string[][]; store_dir: string }
+  const add = (path: string): string => {
+    const { status, stdout, stderr } = spawnSync('nix-store', ['--add', path], { encoding: 'utf8' })
+    if (status !== 0) throw new Error(`nix-store --add ${path}: ${stderr}`)
+    return stdout.trim()
+  }
+  document.store_layers = document.store_layers.map((paths) => paths.map(add))
+  document.store_dir = '/nix/store'
+  writeFileSync(moved.conf, JSON.stringify(document))
+  const index = document.store_layers.length >> 1
+  const path = document.store_layers[index]![0]!
+  const copy = join(directory, basename(path).slice(33))
+  cpSync(path, copy, { recursive: true })
+  chmodSync(copy, 0o755)
+  const file = readdirSync(copy, { recursive: true, encoding: 'utf8' }).length
+  writeFileSync(join(copy, 'another-file'), String(file))
+  document.store_layers[index] = [add(copy)]
+  rmSync(copy, { recursive: true, force: true })
+  writeFileSync(moved.changed, JSON.stringify(document))
+  return moved
+}
+
+async function startRegistry(directory: string): Promise<string> {
+  const host = `127.0.0.1:${await freePort()}`
+  const data = join(directory, 'registry')
+  rmSync(data, { recursive: true, force: true })
+  const config = join(directory, 'registry.yml')
+  // JSON is YAML.
+  writeFileSync(
+    config,
+    JSON.stringify({
+      version: 0.1,
+      log: { level: 'error' },
+      storage: { filesystem: { rootdirectory: data } },
+      http: { addr: host },
+    }),
+  )
+  const registry = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
+  process.once('exit', () => {
+    registry.kill()
+    rmSync(data, { recursive: true, force: true })
+  })
+  registry.unref()
+  for (let i = 0; i < 100; i++) {
+    if (
+      await fetch(`http://${host}/v2/`).then(
+        () => true,
+        () => false,
+      )
+    )
+      return host
+    await setTimeout(100)
+  }
+  throw new Error('docker-registry did not start')
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+/** Bytes of an image's layers in the registry. */
+function imageSize(name: string): number {
+  const { stdout } = spawnSync('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${name}`], {
+    encoding: 'utf8',
+  })
+  const { layers } = JSON.parse(stdout) as { layers: { size: number }[] }
+  return layers.reduce((sum, { size }) => sum + size, 0)
+}
