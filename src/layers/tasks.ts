@@ -28,12 +28,39 @@ export interface Tasks {
   expand: { input: ExpandTask; output: Fingerprint }
   /** Parts of a compressed file into a ring. */
   ranges: { input: RangesTask & { ring: RingMemory }; output: undefined }
+  /** Several tasks of the checksum pass, in order; replies to those that fitted into a few milliseconds. */
+  several: { input: Several; output: Reply<Tasks[Pass]['output']>[] }
+}
+
+/** The tasks of the checksum pass, and those in its place. */
+export type Pass = 'checksum' | 'plan' | 'blob' | 'openCustomisation'
+
+export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
+
+export interface Several {
+  passes: readonly AnyPass[]
+  /** Shared: the index of the pass that runs, for when its thread dies. */
+  running: Int32Array
 }
 
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
 
+/** Milliseconds after which {@link tasks.several} begins no further task. */
+const LONG_ENOUGH = 10
+
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
+    several: ({ passes, running }) =>
+      reply(async () => {
+        const replies: Reply<Tasks[Pass]['output']>[] = []
+        const end = performance.now() + LONG_ENOUGH
+        for (const [i, pass] of passes.entries()) {
+          running[0] = i
+          replies.push(await runPass(pass))
+          if (performance.now() > end) break
+        }
+        return replies
+      }),
     checksum: (input) => reply(() => checksumLayer(input)),
     archive: ({ layers, ring }) => reply(() => streamLayers(layers, new RingWriter(ring))),
     plan: (input) => reply(() => planLayer(input)),
@@ -49,6 +76,16 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
         return undefined
       }),
   }
+
+function runPass<K extends Pass>({
+  kind,
+  input,
+}: {
+  kind: K
+  input: Tasks[K]['input']
+}): Promise<Reply<Tasks[K]['output']>> {
+  return tasks[kind](input)
+}
 
 async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
   try {

@@ -7,11 +7,19 @@ import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import { Piscina } from 'piscina'
-import { fromWire, ImageError } from '../errors.js'
-import type { Reply, Tasks } from '../layers/tasks.js'
+import { fromWire, ImageError, toWire, type WireError } from '../errors.js'
+import type { AnyPass, Pass, Reply, Tasks } from '../layers/tasks.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
+
+/** A pass that waits for a thread. */
+interface Waiting {
+  pass: AnyPass
+  /** What it is about, for messages. */
+  subject: string
+  settle(reply: Reply<Output<Pass>>): void
+}
 
 const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
 
@@ -23,10 +31,14 @@ const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
 const GROW_BYTES = 16 << 20
 const GROW_AFTER = 300
 
+/** How many passes a thread is given at once while it is the only one: asking takes longer than a small layer. */
+const TOGETHER = 32
+
 export class LayerPool {
   private readonly piscina: Piscina
-  /** One pass at a time until the pool has grown. */
+  /** One thread until the pool has grown. */
   private readonly limit = pLimit(1)
+  private readonly waiting: Waiting[] = []
   private readonly grown = withResolvers()
   private isGrown = false
   private streaming = 0
@@ -56,24 +68,46 @@ export class LayerPool {
     setTimeout(() => this.grow(), GROW_AFTER).unref()
   }
 
-  /** Runs a task of the checksum pass, or one in its place, when one of its threads is free. */
-  checksumPass<K extends 'checksum' | 'plan' | 'blob' | 'openCustomisation'>(
-    kind: K,
-    input: Input<K>,
-    subject: string,
-  ): Promise<Output<K>> {
-    const pass = new Promise<Output<K>>((resolve, reject) => {
-      this.limit(async () => {
-        const running = this.run(kind, input, subject)
-        running.then(resolve, reject)
-        this.bytes += (await running).size
-        if (this.bytes >= GROW_BYTES) this.grow()
-        // What waited for this result, the streaming pass maybe, takes the thread before the next pass does.
-        if (this.isGrown) await setImmediate()
-      }).catch(() => {})
+  /**
+   * Runs a task of the checksum pass, or one in its place, when one of its threads is free.
+   * @param subject what the task is about, for messages
+   */
+  checksumPass<K extends Pass>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
+    const result = new Promise<Output<K>>((resolve, reject) => {
+      const settle = (reply: Reply<Output<Pass>>): void => {
+        if (reply.ok) resolve(reply.value as Output<K>)
+        else reject(failure(kind, subject, reply.error))
+      }
+      this.waiting.push({ pass: { kind, input } as AnyPass, subject, settle })
     })
-    this.passes.push(pass)
-    return pass
+    this.passes.push(result)
+    this.enqueue()
+    return result
+  }
+
+  /** One turn for each pass that waits; passes done together leave turns with nothing to do. */
+  private enqueue(): void {
+    this.limit(() => this.runWaiting()).catch(() => {})
+  }
+
+  private async runWaiting(): Promise<void> {
+    const batch = this.waiting.splice(0, this.isGrown ? 1 : TOGETHER)
+    if (batch.length === 0) return
+    const running = new Int32Array(new SharedArrayBuffer(4))
+    const reply = await this.ask('several', { passes: batch.map(({ pass }) => pass), running })
+    if (reply.ok) {
+      for (const done of reply.value) {
+        if (done.ok) this.bytes += done.value.size
+        batch.shift()!.settle(done)
+      }
+    } else batch.splice(running[0]!, 1)[0]!.settle(reply)
+    if (this.bytes >= GROW_BYTES) this.grow()
+    if (batch.length > 0) {
+      this.waiting.unshift(...batch)
+      this.enqueue()
+    }
+    // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
+    if (this.isGrown) await setImmediate()
   }
 
   /** Runs a task of the streaming pass on a thread that it takes from checksum passes. */
@@ -109,17 +143,18 @@ export class LayerPool {
    * @throws ImageError the task's own, or WORKER_FAILED when its thread died
    */
   async run<K extends keyof Tasks>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
-    let reply: Reply<Output<K>>
-    try {
-      reply = await this.piscina.run(input, { name: kind })
-    } catch (error) {
-      throw threadFailed(kind, subject, error)
-    }
-    if (!reply.ok) {
-      const error = fromWire(reply.error)
-      throw error.code === 'WORKER_FAILED' ? threadFailed(kind, subject, error) : error
-    }
+    const reply = await this.ask(kind, input)
+    if (!reply.ok) throw failure(kind, subject, reply.error)
     return reply.value
+  }
+
+  /** @returns also when a thread died: that as a failed reply */
+  private async ask<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Reply<Output<K>>> {
+    try {
+      return await this.piscina.run(input, { name: kind })
+    } catch (error) {
+      return { ok: false, error: toWire(error) }
+    }
   }
 
   /** Stops all threads, whatever they are doing. */
@@ -129,10 +164,11 @@ export class LayerPool {
   }
 }
 
-function threadFailed(kind: string, subject: string, cause: unknown): ImageError {
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${reason}`, {
-    cause,
+function failure(kind: string, subject: string, wire: WireError): ImageError {
+  const error = fromWire(wire)
+  if (error.code !== 'WORKER_FAILED') return error
+  return new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${error.message}`, {
+    cause: error,
   })
 }
 
