@@ -85,7 +85,7 @@ export class LayerPool {
     return result
   }
 
-  /** One turn for each pass that waits; passes done together leave turns with nothing to do. */
+  /** At least one turn for each pass that waits; passes done together leave turns with nothing to do. */
   private enqueue(): void {
     this.limit(() => this.runWaiting()).catch(() => {})
   }
@@ -102,10 +102,8 @@ export class LayerPool {
       }
     } else batch.splice(running[0]!, 1)[0]!.settle(reply)
     if (this.bytes >= GROW_BYTES) this.grow()
-    if (batch.length > 0) {
-      this.waiting.unshift(...batch)
-      this.enqueue()
-    }
+    this.waiting.unshift(...batch)
+    for (const _ of batch) this.enqueue()
     // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
     if (this.isGrown) await setImmediate()
   }

@@ -1,6 +1,7 @@
 /** The digest cache: hits that are true, and nothing worse than a miss when it is damaged. */
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
@@ -11,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { DirectoryStore } from '../../src/cache/directory-store.js'
@@ -181,6 +183,16 @@ test('Redis, and one that is not there', { skip: skipWithout('redis-server') }, 
   const absent = run(`redis://127.0.0.1:${await freePort()}`)
   assert.deepEqual([absent.status, absent.sha256], [0, expected])
   assert.match(absent.stderr, /warning: the cache cannot be used/)
+})
+
+test('a server that takes a connection and says nothing', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const { status, stderr } = await runAsync([conf, '-o', '/dev/null', '--cache', `redis://127.0.0.1:${port}`])
+  server.close()
+  assert.equal(status, 0, stderr)
+  assert.match(stderr, /warning: the cache cannot be used: no answer in time\n/)
 })
 
 describe('real store paths', { skip: skipWithout('nix-store', 'busybox', 'docker-registry', 'curl') }, () => {

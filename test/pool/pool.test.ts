@@ -26,6 +26,14 @@ test('a worker that exits, throws what is no Error, or runs out of memory is tha
   await pool.close()
 })
 
+test('passes that come back undone are done later', { timeout: 30_000 }, async () => {
+  const pool = new LayerPool(2, FAULTY)
+  const inputs = Array.from({ length: 6 }, (_, i) => ({ paths: [`p${i}`], owner, size: 0 }))
+  const done = await Promise.all(inputs.map((input) => pool.checksumPass('checksum', input, '')))
+  assert.deepEqual(done, inputs)
+  await pool.close()
+})
+
 test('errors cross threads with code, hint and cause', () => {
   const error = new ImageError('FILE_CHANGED', 'x changed', { hint: 'try again', cause: new Error('inner') })
   const there = fromWire(structuredClone(toWire(error)))
