@@ -1,4 +1,5 @@
 /** Digests of store layers that are streamed, remembered so that the checksum pass is skipped. */
+import { staleEntry } from '../errors.js'
 import type { LayerChecksum } from '../layers/checksum.js'
 import type { PlannedLayer } from '../layers/content.js'
 import type { Owner } from '../layers/layer-headers.js'
@@ -6,9 +7,8 @@ import { blobName, type DigestCache } from './digest-cache.js'
 import { type LayerKey, narKey, planKey } from './layer-keys.js'
 import type { NarHashes } from './nar-hashes.js'
 
-/** A layer's checksum, computed or remembered; a remembered one may lack the plan. */
-export interface KnownLayer extends Omit<LayerChecksum, 'plan'> {
-  plan: Uint8Array | undefined
+/** A layer's checksum, computed or remembered. */
+export interface KnownLayer extends LayerChecksum {
   remembered: boolean
 }
 
@@ -31,15 +31,28 @@ export class LayerMemory {
     private readonly hashes: NarHashes,
   ) {}
 
-  async recall(paths: readonly string[], owner: Owner, tasks: LayerTasks): Promise<KnownLayer> {
+  /**
+   * @param layer what it is, for messages
+   * @throws ImageError CACHE_STALE when the remembered size is not the layer's
+   */
+  async recall(
+    paths: readonly string[],
+    owner: Owner,
+    layer: string,
+    tasks: LayerTasks,
+  ): Promise<KnownLayer> {
     const hashes = await this.hashes
-    const planned = hashes === undefined ? await tasks.plan() : undefined
+    let planned = hashes === undefined ? await tasks.plan() : undefined
     const key = hashes === undefined ? keyOf(planned!, owner) : narKey(paths, hashes, owner)
     const name = key === undefined ? undefined : blobName(key, PLAIN)
     const known = name === undefined ? undefined : await this.cache.find(name)
     if (known !== undefined) {
       this.recalled.set(paths, name!)
-      return { digest: known.diffId, size: known.size, plan: planned?.plan, fresh: false, remembered: true }
+      planned ??= await tasks.plan()
+      const { plan, size } = planned
+      if (known.size === size) return { digest: known.diffId, size, plan, fresh: false, remembered: true }
+      await this.forget(paths)
+      throw staleEntry(layer, `an archive of ${known.size} bytes`, `${size}`)
     }
     const computed = await tasks.checksum(planned)
     const { digest, size } = computed

@@ -71,11 +71,14 @@ export function storeLayer(
     checksum: (planned) => pool.checksumPass('checksum', { paths, owner, planned }, subject),
   }
   const computing = async (): Promise<KnownLayer> =>
-    memory?.recall(paths, owner, tasks) ?? { ...(await tasks.checksum(undefined)), remembered: false }
+    memory?.recall(paths, owner, subject, tasks) ?? {
+      ...(await tasks.checksum(undefined)),
+      remembered: false,
+    }
   const checksum = announced(computing(), source, emit)
   return (streamer) => {
-    const known = checksum.then(({ plan, size, remembered }): QueuedLayer => {
-      return { task: { paths, plan, remembered, owner, size }, size }
+    const known = checksum.then(({ plan, size }): QueuedLayer => {
+      return { task: { plan, owner }, size }
     })
     const production = streamer.enqueueLayer(handled(known), (layers, ring) =>
       pool.streamingPass('archive', { layers, ring }, subject),

@@ -5,10 +5,11 @@
  */
 
 /**
- * 8 slots of 128 KiB: large enough that waking the other side costs little, small enough that a slot is
- * still in the processor's cache when it is written out (measured; larger ones were slower).
+ * 32 slots of 128 KiB: each large enough that waking the other side costs little, together enough that many small
+ * files, where the producer is slower, and a large one, where the consumer is, level out (100 layers, 2.5 GB on two
+ * cores: 3.8 s with 8 slots, 3.5 s with 32 and with 128).
  */
-export const SLOTS = 8
+export const SLOTS = 32
 export const SLOT_BYTES = 128 * 1024
 
 /** Indexes into the control words. */
