@@ -13,6 +13,8 @@ export interface Case {
   /** Directories to read before each run, so that the page cache is warm. */
   inputs: string[]
   output: 'pipe' | 'file'
+  /** Whether ours has a warm cache of digests. */
+  cached?: boolean
   /** How many times as fast as the reference this should be. */
   target: number
 }
@@ -45,6 +47,12 @@ export const CASES: Record<string, (work: string) => Case> = {
     name: 'file',
     title: '100 layers, 2.5 GB, to a file (-o FILE)',
     output: 'file',
+  }),
+  cached: (work) => ({
+    ...store(work, 'closure', SHAPES.closure, '', 8),
+    name: 'cached',
+    title: '100 layers, 2.5 GB, digests remembered (--cache)',
+    cached: true,
   }),
   base: baseCase,
 }

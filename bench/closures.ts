@@ -17,6 +17,9 @@ export interface ClosureShape {
   fileSize?: number
 }
 
+/** Bytes that files take parts of: more than a compressor looks back. */
+const CONTENT = 1 << 20
+
 /** A repeatable sequence of numbers in [0, 1). */
 export function randomSequence(seed: number): () => number {
   let state = seed >>> 0
@@ -39,6 +42,7 @@ export function makeClosure(store: string, shape: ClosureShape): string[][] {
   if (existsSync(join(store, 'complete'))) return layers
   mkdirSync(store, { recursive: true })
   const random = randomSequence(1)
+  const text = textBuffer()
   const noise = noiseBuffer()
   // A tenth of the entries are directories, a tenth symlinks.
   const files = Math.max(shape.layers, Math.round(shape.entries * 0.8))
@@ -55,7 +59,8 @@ export function makeClosure(store: string, shape: ClosureShape): string[][] {
         mkdirSync(directory)
         symlinkSync(`../${k}.so`, join(directory, `lib${k}.so.1`))
       }
-      writeFile(join(directory, `file-${k}.dat`), sizes[next++]!, noise, random)
+      const content = random() < 0.1 ? noise : text
+      writeFile(join(directory, `file-${k}.dat`), sizes[next++]!, content, random)
     }
   }
   writeFileSync(join(store, 'complete'), '')
@@ -88,19 +93,31 @@ function distribute(files: number, layers: number, random: () => number): number
   return counts
 }
 
+/** A thousand words, some often and most seldom: gzip makes about a third of them, as it does of programs. */
+function textBuffer(): Buffer {
+  const random = randomSequence(3)
+  const words = Array.from({ length: 1000 }, () =>
+    Buffer.from(Array.from({ length: 3 + Math.floor(random() * 8) }, () => Math.floor(random() * 256))),
+  )
+  const buffer = Buffer.alloc(CONTENT)
+  for (let at = 0; at < CONTENT; ) at += words[Math.floor(random() ** 3 * words.length)]!.copy(buffer, at)
+  return buffer
+}
+
+/** What is compressed already. */
 function noiseBuffer(): Buffer {
   const random = randomSequence(2)
-  const buffer = Buffer.allocUnsafe(1 << 20)
+  const buffer = Buffer.allocUnsafe(CONTENT)
   for (let i = 0; i < buffer.length; i += 4) buffer.writeUInt32LE((random() * 2 ** 32) >>> 0, i)
   return buffer
 }
 
-function writeFile(path: string, size: number, noise: Buffer, random: () => number): void {
+function writeFile(path: string, size: number, content: Buffer, random: () => number): void {
   const fd = openSync(path, 'w')
   for (let left = size; left > 0; ) {
-    const length = Math.min(left, noise.length)
-    const start = Math.floor(random() * (noise.length - Math.min(length, noise.length - 1)))
-    left -= writeSync(fd, noise, start, Math.min(length, noise.length - start))
+    const length = Math.min(left, content.length)
+    const start = Math.floor(random() * (content.length - Math.min(length, content.length - 1)))
+    left -= writeSync(fd, content, start, Math.min(length, content.length - start))
   }
   closeSync(fd)
 }

@@ -46,7 +46,7 @@ async function main(): Promise<number> {
     )
     .option(
       '--compress <KIND>',
-      'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:6 for registries, none for image layouts)',
+      'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
       parseCompression,
     )
     .option(

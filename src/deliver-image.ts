@@ -103,7 +103,7 @@ async function writeBlobs(
   }
 }
 
-const DEFAULT_LEVEL = { none: 0, gzip: 6, zstd: 3 } as const
+const DEFAULT_LEVEL = { none: 0, gzip: 4, zstd: 3 } as const
 
 function openTaker(
   taker: { name: string } & Exclude<Destination, { transport: 'docker-archive' }>,

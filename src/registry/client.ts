@@ -77,9 +77,9 @@ export class RegistryClient {
       const begun = await this.once('POST', await this.url('blobs/uploads/'), {})
       expect(begun, [202], 'begin an upload of', blob.digest)
       const place = this.place(begun, await this.registry())
-      return blob.size > this.chunk
-        ? this.putChunks(place, blob, content)
-        : this.putWhole(place, blob, content)
+      if (blob.size <= this.chunk) return this.putWhole(place, blob, content)
+      const least = Number(begun.header('oci-chunk-min-length') ?? 0)
+      return this.putChunks(place, blob, content, Math.max(this.chunk, least))
     }
     // Each body that is refused as too large makes the next ones smaller.
     while (!(await retrying(upload)));
@@ -124,11 +124,16 @@ export class RegistryClient {
     return true
   }
 
-  /** @returns false when a body was too large */
-  private async putChunks(begun: URL, blob: BlobId, content: string | Buffer): Promise<boolean> {
+  /** @param chunk bytes of each body @returns false when one was too large */
+  private async putChunks(
+    begun: URL,
+    blob: BlobId,
+    content: string | Buffer,
+    chunk: number,
+  ): Promise<boolean> {
     let place = begun
     for (let start = 0; start < blob.size; ) {
-      const end = Math.min(start + this.chunk, blob.size)
+      const end = Math.min(start + chunk, blob.size)
       const body =
         typeof content === 'string'
           ? createReadStream(content, { start, end: end - 1 })

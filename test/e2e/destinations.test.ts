@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { readImage } from '../support/archive.js'
 import { documents, makeTar, noise } from '../support/base.js'
-import { command, Podman, skipWithout } from '../support/clients.js'
+import { Containerd, command, Podman, skipWithout } from '../support/clients.js'
 import { CLI, runCli, sha256File, writeConf } from '../support/image.js'
 import { buildClosure, closureConf } from '../support/nix-closure.js'
 import { skipWithoutPython } from '../support/python.js'
@@ -233,8 +233,8 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
     assert.ok(!existsSync(join(out, 'x', 'index.json')))
   })
 
-  test('umoci and podman run it', {
-    skip: skipWithout('umoci', 'podman', 'runc', 'nix-store', 'busybox'),
+  test('umoci, podman and containerd run it', {
+    skip: skipWithout('umoci', 'podman', 'runc', 'containerd', 'ctr', 'nix-store', 'busybox'),
   }, async () => {
     const out = directory()
     const closure = buildClosure(out)
@@ -246,5 +246,17 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
     const podman = new Podman(join(out, 'podman'))
     const id = podman.call('pull', '-q', `oci-archive:${join(out, 'a.tar')}`)
     assert.equal(podman.run(id), `hello from oci\n${closure.paths.length}`)
+    const containerd = await Containerd.start(join(out, 'ctr'))
+    for (const compress of ['none', 'gzip', 'zstd']) {
+      const archive = join(out, `${compress}.tar`)
+      resultOf(await runAsync([real, '-o', `oci-archive:${archive}:${compress}`, '--compress', compress]))
+      const base = ['--base-name', 'localhost/oci']
+      containerd.call('image', 'import', '--snapshotter', 'native', ...base, archive)
+      assert.equal(
+        containerd.run(`localhost/oci:${compress}`),
+        `hello from oci\n${closure.paths.length}`,
+        compress,
+      )
+    }
   })
 })

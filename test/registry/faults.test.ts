@@ -85,8 +85,17 @@ describe('what passes is tried again', { skip }, () => {
     proxy.faults = [{ when: (request) => isUpload(request) && large(request), act: status(413) }]
     const image = `${proxy.host}/small-bodies`
     resultOf(await runAsync([conf, '-o', `docker://${image}`, '--compress', 'none']))
-    assert.ok(proxy.requests.some(({ line }) => line.startsWith('PATCH')))
+    const bodies = (): number[] =>
+      proxy.requests.filter(({ line }) => line.startsWith('PATCH')).map(({ bytes }) => bytes)
+    assert.ok(bodies().length > 0)
     assertWhole(image)
+
+    proxy.requests = []
+    proxy.headers = { 'oci-chunk-min-length': '99000' }
+    const other = `${proxy.host}/not-too-small-bodies`
+    resultOf(await runAsync([conf, '-o', `docker://${other}`, '--compress', 'none']))
+    assert.ok(bodies().includes(99_000), `${bodies()}`)
+    assertWhole(other)
   })
 })
 

@@ -151,3 +151,33 @@ export class DockerEngine {
     return this.call('run', '--rm', '--network', 'none', image, ...args)
   }
 }
+
+export class Containerd {
+  private constructor(private readonly address: string) {}
+
+  static async start(directory: string): Promise<Containerd> {
+    const path = (name: string): string => join(directory, name)
+    mkdirSync(directory, { recursive: true })
+    const config = [
+      'version = 2',
+      `root = "${path('root')}"`,
+      `state = "${path('state')}"`,
+      'disabled_plugins = ["io.containerd.grpc.v1.cri"]',
+      `[grpc]\naddress = "${path('s')}"`,
+      `[ttrpc]\naddress = "${path('t')}"`,
+    ]
+    writeFileSync(path('config.toml'), config.join('\n'))
+    start('containerd', ['--config', path('config.toml')], path('log'))
+    const ready = (): boolean => spawnSync('ctr', ['-a', path('s'), 'version']).status === 0
+    await until('containerd', ready, path('log'))
+    return new Containerd(path('s'))
+  }
+
+  call(...args: string[]): string {
+    return command('ctr', ['-a', this.address, ...args])
+  }
+
+  run(image: string): string {
+    return this.call('run', '--rm', '--snapshotter', 'native', image, `sli-${process.pid}`)
+  }
+}

@@ -78,16 +78,19 @@ export interface Fault {
 /** All requests that came, as `METHOD /path?query`, with their headers. */
 export interface Proxy {
   host: string
-  requests: { line: string; authorization: string | undefined }[]
+  requests: { line: string; authorization: string | undefined; bytes: number }[]
   faults: Fault[]
+  /** Added to all answers of the registry. */
+  headers: Record<string, string>
 }
 
 /** @param target the registry's `HOST:PORT` */
 export async function startProxy(target: string): Promise<Proxy> {
-  const proxy: Proxy = { host: '', requests: [], faults: [] }
+  const proxy: Proxy = { host: '', requests: [], faults: [], headers: {} }
   const server: Server = createServer((incoming, response) => {
     const { method, url, headers } = incoming
-    proxy.requests.push({ line: `${method} ${url}`, authorization: headers.authorization })
+    const bytes = Number(headers['content-length'] ?? 0)
+    proxy.requests.push({ line: `${method} ${url}`, authorization: headers.authorization, bytes })
     const fault = proxy.faults.find((it) => (it.times ?? 1) > 0 && it.when(incoming))
     if (fault !== undefined) {
       if (fault.times !== undefined) fault.times--
@@ -99,7 +102,11 @@ export async function startProxy(target: string): Promise<Proxy> {
       { hostname, port, method, path: url, headers: { ...headers, host: target } },
       (answer) => {
         const location = answer.headers.location?.replace(`//${target}/`, `//${proxy.host}/`)
-        response.writeHead(answer.statusCode!, { ...answer.headers, ...(location ? { location } : {}) })
+        response.writeHead(answer.statusCode!, {
+          ...answer.headers,
+          ...(location ? { location } : {}),
+          ...proxy.headers,
+        })
         answer.pipe(response)
       },
     )
