@@ -39,11 +39,7 @@ async function main(): Promise<number> {
       'deliver to FILE, docker-archive:FILE, oci-archive:FILE[:TAG], oci:DIR[:TAG] or docker://HOST/REPO[:TAG]; may be repeated',
       (destination: string, before: string[] = []) => [...before, destination],
     )
-    .option(
-      '-j, --jobs <N>',
-      'compute N checksums at once (default: NIX_BUILD_CORES, or all cores)',
-      parseJobs,
-    )
+    .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
     .option(
       '--compress <KIND>',
       'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
@@ -54,8 +50,8 @@ async function main(): Promise<number> {
       'remember digests in a directory, in the "default" one, or at redis://HOST:PORT (also: STREAM_LAYERED_IMAGE_CACHE)',
     )
     .option(
-      '--previous <TAG>',
-      'skip layers that this image of the same repository has (default: the one replaced)',
+      '--previous <REF>',
+      'skip layers that this image has: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the one replaced)',
     )
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
     .option('--tls-ca <FILE>', 'trust these certificates too')

@@ -21,7 +21,7 @@ export interface BuildOptions {
   destinations?: readonly string[] | undefined
   /** Takes the place of the configuration's `repo_tag`. */
   repoTag?: string | undefined
-  /** How many checksum passes run at once. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
+  /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
   threads?: number | undefined
   /**
    * Hashes every store layer a second time, while it is streamed. Default: only layers with files that
@@ -35,7 +35,10 @@ export interface BuildOptions {
    * not read for them again.
    */
   cache?: string | undefined
-  /** A tag or digest of an image in the same repository whose layers may be the same. Default: the one that is replaced. */
+  /**
+   * An image whose layers may be the same: a tag or digest in the same repository, or `docker://HOST/REPOSITORY[:TAG]`
+   * in the same registry. Default: the one that is replaced.
+   */
   previous?: string | undefined
   registry?: ClientOptions | undefined
   /** Stops the build; it then rejects with ABORTED. */
@@ -47,7 +50,7 @@ export interface BuildOptions {
 /** How layers are compressed where they go as blobs, which is everywhere but in a docker-archive. */
 export interface CompressionOptions {
   kind: CompressionKind
-  /** gzip: 1 to 9, zstd: 1 to 19. Default: gzip 6, zstd 3. */
+  /** gzip: 1 to 9, zstd: 1 to 19. Default: gzip 4, zstd 3. */
   level?: number | undefined
 }
 

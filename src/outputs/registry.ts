@@ -1,21 +1,33 @@
 /** An image into a registry's repository, under a tag. */
+
+import { ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../image/descriptor.js'
 import { layersOfManifest } from '../image/oci-manifest.js'
 import { type ClientOptions, RegistryClient } from '../registry/client.js'
-import type { RegistryReference } from '../registry/reference.js'
+import { type OtherImage, parseOtherImage, type RegistryReference } from '../registry/reference.js'
 import type { BlobDestination } from './blob-destination.js'
 
 export class RegistryDestination implements BlobDestination {
   private readonly client: RegistryClient
+  private readonly previous: OtherImage
 
-  /** @param previous the tag or digest of an image in the same repository; default: the one that is replaced */
+  /**
+   * @param previous an image in the same registry, by tag or digest when it is in the same repository; default: the
+   *   one that is replaced. Blobs of another repository are mounted.
+   * @throws ImageError DESTINATION_INVALID when it names something else
+   */
   constructor(
     readonly name: string,
     reference: RegistryReference,
     options: ClientOptions,
-    private readonly previous: string | undefined,
+    previous = reference.tag,
   ) {
-    this.client = new RegistryClient(reference, options)
+    const found = parseOtherImage(previous, reference)
+    if (found === undefined) throw invalidPrevious(previous, reference)
+    this.previous = found
+    const mountFrom =
+      options.mountFrom ?? (found.repository === reference.repository ? undefined : found.repository)
+    this.client = new RegistryClient(reference, { ...options, mountFrom })
   }
 
   has(blob: Descriptor): Promise<boolean> {
@@ -42,4 +54,11 @@ export class RegistryDestination implements BlobDestination {
   close(): Promise<void> {
     return this.client.close()
   }
+}
+
+function invalidPrevious(text: string, { host }: RegistryReference): ImageError {
+  return new ImageError(
+    'DESTINATION_INVALID',
+    `previous image "${text}": expected a tag, a digest, or docker://${host}/REPOSITORY[:TAG], found none of them`,
+  )
 }

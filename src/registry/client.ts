@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { ImageError } from '../errors.js'
 import { type Credentials, findCredentials } from './credentials.js'
-import { apiHost, isLoopback, type RegistryReference } from './reference.js'
+import { apiHost, isLoopback, type OtherImage, type RegistryReference } from './reference.js'
 import { PassingFailure, retrying } from './retry.js'
 import { authorize, denied, parseChallenge } from './token.js'
 import { type Answer, type Question, shown, statusText, Transport } from './transport.js'
@@ -21,6 +21,13 @@ export interface BlobId {
   digest: string
   /** Bytes. */
   size: number
+}
+
+interface Asked {
+  /** Default: the reference's. */
+  repository?: string
+  headers?: Record<string, string>
+  body?: Buffer
 }
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
@@ -85,22 +92,18 @@ export class RegistryClient {
     while (!(await retrying(upload)));
   }
 
-  /** The manifest under the reference's tag; undefined when there is none. */
-  async manifest(reference = this.reference.tag): Promise<Buffer | undefined> {
-    const { status, body } = await this.ask('GET', `manifests/${reference}`, [200, 404], { accept: MANIFEST })
-    return status === 200 ? body : undefined
-  }
-
-  /** A blob's bytes, for small ones. */
-  async blob(digest: string): Promise<Buffer | undefined> {
-    const { status, body } = await this.ask('GET', `blobs/${digest}`, [200, 404])
+  /** An image's manifest; undefined when there is none. */
+  async manifest({ repository, reference }: OtherImage): Promise<Buffer | undefined> {
+    const request = { repository, headers: { accept: MANIFEST } }
+    const { status, body } = await this.ask('GET', `manifests/${reference}`, [200, 404], request)
     return status === 200 ? body : undefined
   }
 
   /** Puts the manifest under the reference's tag. @throws ImageError REGISTRY_FAILED when the registry has another digest for it */
   async putManifest(bytes: Buffer, digest: string): Promise<void> {
     const headers = { 'content-type': MANIFEST }
-    const answer = await this.ask('PUT', `manifests/${this.reference.tag}`, [200, 201, 202], headers, bytes)
+    const request = { headers, body: bytes }
+    const answer = await this.ask('PUT', `manifests/${this.reference.tag}`, [200, 201, 202], request)
     expectDigest(answer, digest, 'manifest')
   }
 
@@ -178,11 +181,10 @@ export class RegistryClient {
     method: Question['method'],
     path: string,
     expected: readonly number[],
-    headers: Record<string, string> = {},
-    body?: Buffer,
+    { repository = this.reference.repository, headers = {}, body }: Asked = {},
   ): Promise<Answer> {
     return retrying(async () => {
-      let url = await this.url(path)
+      let url = await this.url(path, repository)
       for (let hops = 0; ; hops++) {
         const answer = await this.once(method, url, headers, body)
         const location = answer.header('location')
@@ -249,8 +251,8 @@ export class RegistryClient {
     await this.renewing
   }
 
-  private async url(path: string): Promise<URL> {
-    return new URL(`${this.reference.repository}/${path}`, await this.registry())
+  private async url(path: string, repository = this.reference.repository): Promise<URL> {
+    return new URL(`${repository}/${path}`, await this.registry())
   }
 
   /** The registry's `/v2/`, with TLS wherever it can be had. */

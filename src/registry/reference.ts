@@ -9,6 +9,7 @@ export interface RegistryReference {
 
 const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
+const DIGEST = /^sha256:[0-9a-f]{64}$/
 const HOST = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/
 
 /**
@@ -35,4 +36,21 @@ export function apiHost(host: string): string {
 export function isLoopback(host: string): boolean {
   const name = host.replace(/:\d+$/, '')
   return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name)
+}
+
+/** An image that may be given in short beside another one's full name. */
+export interface OtherImage {
+  repository: string
+  /** A tag, or `sha256:…`. */
+  reference: string
+}
+
+/**
+ * @param text a tag or digest in the repository of `here`, or `[docker://]HOST/REPOSITORY[:TAG]` in its registry
+ * @returns undefined when the text is none of them
+ */
+export function parseOtherImage(text: string, here: RegistryReference): OtherImage | undefined {
+  if (TAG.test(text) || DIGEST.test(text)) return { repository: here.repository, reference: text }
+  const there = text.includes('/') ? parseReference(text.replace(/^docker:\/\//, '')) : undefined
+  return there?.host === here.host ? { repository: there.repository, reference: there.tag } : undefined
 }

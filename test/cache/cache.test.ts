@@ -248,6 +248,15 @@ describe('real store paths', { skip: skipWithout('nix-store', 'busybox', 'docker
     const run = resultOf(await runAsync([two, '-o', `docker://${registry.host}/app:v2`, '--previous', 'v1']))
     const { uploaded, skipped } = run.destinations![0]!
     assert.deepEqual([uploaded?.layers, skipped?.layers], [1, closure.paths.length + 1])
+    // Of another repository, layers are mounted.
+    const other = `docker://${registry.host}/other:v1`
+    const mounted = resultOf(
+      await runAsync([two, '-o', other, '--previous', `docker://${registry.host}/app:v2`]),
+    )
+    assert.deepEqual(mounted.destinations![0]!.mounted?.layers, closure.paths.length + 2)
+    const wrong = await runAsync([two, '-o', other, '--previous', 'docker://elsewhere.example/app:v2'])
+    assert.equal(wrong.status, 1)
+    assert.match(wrong.stderr, /previous image "docker:.*": expected a tag.* \[DESTINATION_INVALID\]/)
     command('skopeo', [
       'copy',
       '-q',

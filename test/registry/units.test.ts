@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { ImageError } from '../../src/errors.js'
 import { parseDestination } from '../../src/outputs/destination.js'
 import { findCredentials } from '../../src/registry/credentials.js'
-import { isLoopback, parseReference } from '../../src/registry/reference.js'
+import { isLoopback, parseOtherImage, parseReference } from '../../src/registry/reference.js'
 import { PassingFailure, retryAfter, retrying } from '../../src/registry/retry.js'
 import { parseChallenge } from '../../src/registry/token.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -38,6 +38,26 @@ test('references', () => {
     assert.ok(isLoopback(host), host)
   for (const host of ['localhost.example', '128.0.0.1', '10.0.0.1', 'registry.example', '127.0.0.1.example'])
     assert.ok(!isLoopback(host), host)
+})
+
+test('images beside another one', () => {
+  const here = { host: 'localhost:5000', repository: 'a/b', tag: 'v1' }
+  const digest = `sha256:${'0'.repeat(64)}`
+  const cases: Record<string, [string, string] | undefined> = {
+    v0: ['a/b', 'v0'],
+    [digest]: ['a/b', digest],
+    'localhost:5000/c:v2': ['c', 'v2'],
+    'docker://localhost:5000/c/d': ['c/d', 'latest'],
+    'localhost:5001/c:v2': undefined,
+    'c/d': undefined,
+    '../x': undefined,
+    'v0?x': undefined,
+    '': undefined,
+  }
+  for (const [text, expected] of Object.entries(cases)) {
+    const [repository, reference] = expected ?? []
+    assert.deepEqual(parseOtherImage(text, here), expected && { repository, reference }, text)
+  }
 })
 
 test('destinations', () => {
