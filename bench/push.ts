@@ -37,7 +37,7 @@ export async function pushCases(
   const directory = join(work, 'push')
   mkdirSync(directory, { recursive: true })
   const { conf, changed } = inNixStore(CASES.closure!(work).conf, directory)
-  const host = await startRegistry(directory)
+  let host = ''
   const ours = (from: string, name: string): Measurement =>
     measure('pipe', [process.execPath, CLI, from, '-o', `docker://${host}/${name}`])
   const theirs = (name: string): Measurement => {
@@ -53,13 +53,18 @@ export async function pushCases(
   rmSync(layout, { recursive: true, force: true })
   const toLayout = (): Measurement => measure('pipe', [process.execPath, CLI, conf, '-o', `oci:${layout}`])
   toLayout()
+  let sizes: number[] = []
   for (let i = 0; i < pairs; i++) {
-    first.push([theirs(`theirs/${i}`), ours(conf, `ours/${i}`)] as const)
-    same.push([theirs(`theirs/${i}`), ours(conf, `ours/${i}`)] as const)
-    one.push(ours(changed, `ours/${i}`))
+    // Another registry for each pair: skopeo remembers which blobs it has sent to one.
+    const registry = await startRegistry(directory)
+    host = registry.host
+    first.push([theirs('theirs'), ours(conf, 'ours')] as const)
+    same.push([theirs('theirs'), ours(conf, 'ours')] as const)
+    one.push(ours(changed, 'ours'))
     known.push(toLayout())
+    sizes = ['theirs', 'ours'].map((name) => imageSize(`${host}/${name}`))
+    registry.stop()
   }
-  const sizes = [`theirs/0`, `ours/0`].map((name) => imageSize(`${host}/${name}`))
   const compare = (
     title: string,
     target: number,
@@ -118,7 +123,7 @@ function inNixStore(conf: string, directory: string): { conf: string; changed: s
   return moved
 }
 
-async function startRegistry(directory: string): Promise<string> {
+async function startRegistry(directory: string): Promise<{ host: string; stop: () => void }> {
   const host = `127.0.0.1:${await freePort()}`
   const data = join(directory, 'registry')
   rmSync(data, { recursive: true, force: true })
@@ -134,10 +139,11 @@ async function startRegistry(directory: string): Promise<string> {
     }),
   )
   const registry = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
-  process.once('exit', () => {
-    registry.kill()
+  const stop = (): void => {
+    registry.kill('SIGKILL')
     rmSync(data, { recursive: true, force: true })
-  })
+  }
+  process.once('exit', stop)
   registry.unref()
   for (let i = 0; i < 100; i++) {
     if (
@@ -146,7 +152,7 @@ async function startRegistry(directory: string): Promise<string> {
         () => false,
       )
     )
-      return host
+      return { host, stop }
     await setTimeout(100)
   }
   throw new Error('docker-registry did not start')
