@@ -42,7 +42,7 @@ function scene(fromImage: string | null = null): Scene {
   const path = join(directory, 'store', 'p')
   mkdirSync(join(path, 'd'), { recursive: true })
   const first = join(directory, 'store', 'first')
-  writeFileSync(first, Buffer.alloc(4 << 20, 1))
+  writeFileSync(first, Buffer.alloc(16 << 20, 1))
   const file = join(path, 'd', 'file')
   writeFileSync(file, Buffer.alloc(300_000, 2))
   utimesSync(file, DAY, DAY)
@@ -162,12 +162,12 @@ for (const [name, { change, message }] of Object.entries(CHANGES)) {
 
 const MIDWAY: Record<string, { change: (file: string) => void; message: RegExp }> = {
   shrinks: {
-    change: (file) => truncateSync(file, 5 << 20),
-    message: /d\/large' changed .*expected 16777216 bytes, found 5242880/,
+    change: (file) => truncateSync(file, 24 << 20),
+    message: /d\/large' changed .*expected 33554432 bytes, found 25165824/,
   },
   grows: {
     change: (file) => appendFileSync(file, 'more'),
-    message: /d\/large' changed .*expected size 16777216 bytes, found 16777220 bytes/,
+    message: /d\/large' changed .*expected size 33554432 bytes, found 33554436 bytes/,
   },
   'changes behind the reader': {
     change(file) {
@@ -180,7 +180,7 @@ const MIDWAY: Record<string, { change: (file: string) => void; message: RegExp }
   },
   'is replaced': {
     change(file) {
-      writeFileSync(`${file}.new`, Buffer.alloc(16 << 20, 3))
+      writeFileSync(`${file}.new`, Buffer.alloc(32 << 20, 3))
       renameSync(`${file}.new`, file)
     },
     message: /d\/large' changed .*expected ctime/,
@@ -192,10 +192,10 @@ for (const [name, { change, message }] of Object.entries(MIDWAY)) {
   test(`a file that ${name} while it is read`, async () => {
     const it = scene()
     const file = join(it.path, 'd', 'large')
-    writeFileSync(file, Buffer.alloc(16 << 20, 7))
+    writeFileSync(file, Buffer.alloc(32 << 20, 7))
     utimesSync(file, DAY, DAY)
-    // The first layer and a part of this file are out; what lies between reader and output is far less.
-    const midway = 8 << 20
+    // The first layer and a part of this file are out; what lies between reader and output is less than half of it.
+    const midway = 20 << 20
     let changed = false
     const chunks: Buffer[] = []
     const output = new PassThrough({ highWaterMark: 1 })

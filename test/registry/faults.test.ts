@@ -191,6 +191,32 @@ describe('credentials', { skip }, () => {
     assertWhole(image)
   })
 
+  test('an identity token is exchanged for tokens', async () => {
+    const asked: string[] = []
+    const tokens = await serve(async (request, response) => {
+      let form = ''
+      for await (const part of request) form += String(part)
+      asked.push(`${request.method} ${form}`)
+      response.writeHead(200).end(JSON.stringify({ access_token: 'short' }))
+    })
+    const proxy = await startProxy(registry.host)
+    const challenge = `Bearer realm="http://${tokens}/token",service="registry"`
+    proxy.faults = [
+      {
+        when: ({ headers }) => headers.authorization !== 'Bearer short',
+        act: status(401, { 'www-authenticate': challenge }),
+      },
+    ]
+    const auths = { [proxy.host]: { identitytoken: 'long-secret' } }
+    writeFileSync(join(root, 'config.json'), JSON.stringify({ auths }))
+    const run = await runAsync([conf, '-o', `docker://${proxy.host}/identity/app`], { DOCKER_CONFIG: root })
+    resultOf(run)
+    assert.ok(asked.length > 0)
+    for (const line of asked)
+      assert.match(line, /^POST grant_type=refresh_token&refresh_token=long-secret&.*&service=registry$/)
+    assert.doesNotMatch(run.stderr + run.stdout, /long-secret/)
+  })
+
   test('a token server that refuses', async () => {
     const tokens = await serve((_, response) =>
       response.writeHead(401).end('{"errors":[{"code":"DENIED","message":"no"}]}'),

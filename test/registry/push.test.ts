@@ -90,6 +90,12 @@ describe('a plain registry', { skip: skip || skipWithout('skopeo') }, () => {
     await assertSameImage(`${registry.host}/mount/to`, join(root, 'mounted'), '--src-tls-verify=false')
   })
 
+  test('what cannot be mounted is uploaded', async () => {
+    const name = `docker://${registry.host}/mount/alone`
+    const run = await runAsync([conf, '-o', name, '--compress', 'gzip:2', '--mount-from', 'mount/nothing'])
+    assert.equal(resultOf(run).destinations?.[0]?.uploaded?.layers, paths.length + 1)
+  })
+
   test('several destinations in one run', async () => {
     const names = ['one', 'two'].map((name) => `docker://${registry.host}/several/${name}`)
     const layout = `oci:${join(root, 'several')}:x`

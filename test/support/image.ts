@@ -2,10 +2,13 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-export const CLI = fileURLToPath(new URL('../../command/src/main/cli.js', import.meta.url))
+/** The bundled command; coverage is measured on its modules, which COMMAND names. */
+export const CLI = process.env.COMMAND
+  ? resolve(process.env.COMMAND)
+  : fileURLToPath(new URL('../../command/src/main/cli.js', import.meta.url))
 /** The oracle is not compiled: it stands in the source tree. */
 export const ORACLE = fileURLToPath(new URL('../../../test/oracle/reference.py', import.meta.url))
 
