@@ -1,7 +1,7 @@
 /** What is measured, and the least ratio that each case is meant to reach. */
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeConf } from '../test/support/image.js'
 import { makeBase } from './base.js'
 import { type ClosureShape, makeClosure } from './closures.js'
 
@@ -66,12 +66,7 @@ export function growthCase(work: string, eighths: number): Case {
 export function storePathsCase(work: string, paths: readonly string[]): Case {
   const directory = join(work, 'store-paths')
   mkdirSync(directory, { recursive: true })
-  const conf = writeConf(
-    directory,
-    paths.map((path) => [path]),
-    '/nix/store',
-    null,
-  )
+  const conf = writeConf(directory, { store_dir: '/nix/store', store_layers: paths.map((path) => [path]) })
   return {
     name: 'store-paths',
     title: `${paths.length} given store paths`,
@@ -85,7 +80,7 @@ export function storePathsCase(work: string, paths: readonly string[]): Case {
 function store(work: string, name: string, shape: ClosureShape, title: string, target: number): Case {
   const directory = join(work, name)
   const layers = makeClosure(join(directory, 'store'), shape)
-  const conf = writeConf(directory, layers, join(directory, 'store'), null)
+  const conf = writeConf(directory, { store_dir: join(directory, 'store'), store_layers: layers })
   return { name, title, conf, inputs: [join(directory, 'store')], output: 'pipe', target }
 }
 
@@ -96,7 +91,11 @@ function baseCase(work: string): Case {
   const base = makeBase(join(directory, 'base.tar'), closure.conf)
   const shape = { layers: 5, entries: 50, bytes: 5e5, largest: 0.1 }
   const layers = makeClosure(join(directory, 'store'), shape)
-  const conf = writeConf(directory, layers, join(directory, 'store'), base)
+  const conf = writeConf(directory, {
+    store_dir: join(directory, 'store'),
+    store_layers: layers,
+    from_image: base,
+  })
   return {
     name: 'base',
     title: 'a base of 2.5 GB in 100 layers, 5 small layers on top',
@@ -105,37 +104,4 @@ function baseCase(work: string): Case {
     output: 'pipe',
     target: 1.2,
   }
-}
-
-function writeConf(
-  directory: string,
-  layers: string[][],
-  storeDir: string,
-  fromImage: string | null,
-): string {
-  const customisation = join(directory, 'customisation')
-  mkdirSync(customisation, { recursive: true })
-  const empty = Buffer.alloc(10240)
-  writeFileSync(join(customisation, 'layer.tar'), empty)
-  writeFileSync(join(customisation, 'checksum'), createHash('sha256').update(empty).digest('hex'))
-  const document = {
-    architecture: 'amd64',
-    config: {},
-    os: 'linux',
-    created: '1970-01-01T00:00:01+00:00',
-    mtime: '1970-01-01T00:00:01+00:00',
-    uid: '0',
-    gid: '0',
-    uname: 'root',
-    gname: 'root',
-    store_dir: storeDir,
-    from_image: fromImage,
-    repo_tag: 'bench:latest',
-    store_layers: layers,
-    customisation_layer: customisation,
-  }
-  const path = join(directory, 'conf.json')
-  const text = JSON.stringify(document)
-  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeFileSync(path, text)
-  return path
 }

@@ -4,19 +4,12 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  closeSync,
-  createReadStream,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, createReadStream, mkdtempSync, openSync, readdirSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { extract } from 'tar-stream'
+import { CLI, writeConf } from '../test/support/image.js'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const work = mkdtempSync(join(tmpdir(), 'stream-layered-image-demo-'))
@@ -24,7 +17,7 @@ const image = join(work, 'image.tar')
 
 const started = performance.now()
 const fd = openSync(image, 'w')
-const { status } = spawnSync(process.execPath, [join(root, 'dist/command/src/main/cli.js'), writeConf()], {
+const { status } = spawnSync(process.execPath, [CLI, packagesConf()], {
   stdio: ['ignore', fd, 'inherit'],
 })
 closeSync(fd)
@@ -49,36 +42,16 @@ const lines = [
 process.stderr.write(lines.join('\n'))
 process.exit(wrong.length === 0 ? 0 : 1)
 
-/** conf.json and a customisation layer, as dockerTools would write them. */
-function writeConf(): string {
+/** A configuration of the installed packages, one a layer, and a customisation layer, as dockerTools would write them. */
+function packagesConf(): string {
   const modules = join(root, 'node_modules')
-  const packages = readdirSync(modules)
-    .filter((name) => !name.startsWith('.'))
-    .map((name) => join(modules, name))
-  const customisation = join(work, 'customisation')
-  mkdirSync(customisation)
-  const empty = Buffer.alloc(10240)
-  writeFileSync(join(customisation, 'layer.tar'), empty)
-  writeFileSync(join(customisation, 'checksum'), createHash('sha256').update(empty).digest('hex'))
-  const conf = {
-    architecture: 'amd64',
+  const packages = readdirSync(modules).filter((name) => !name.startsWith('.'))
+  return writeConf(work, {
     config: { Cmd: ['/bin/sh'], Env: ['DEMO=1'] },
-    os: 'linux',
-    created: '1970-01-01T00:00:01+00:00',
-    mtime: '1970-01-01T00:00:01+00:00',
-    uid: '0',
-    gid: '0',
-    uname: 'root',
-    gname: 'root',
     store_dir: modules,
-    from_image: null,
     repo_tag: 'demo:latest',
-    store_layers: packages.map((path) => [path]),
-    customisation_layer: customisation,
-  }
-  const path = join(work, 'conf.json')
-  writeFileSync(path, JSON.stringify(conf))
-  return path
+    store_layers: packages.map((name) => [join(modules, name)]),
+  })
 }
 
 async function readBack(): Promise<{
