@@ -75,17 +75,20 @@ function readConfig(path: string): v.InferOutput<typeof CONFIG> | undefined {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw invalid(`cannot read ${path}: ${systemReason(error)}`)
   }
-  let document: unknown
-  try {
-    document = JSON.parse(text)
-  } catch {
-    throw invalid(`${path}: expected JSON, found other text`)
-  }
-  const parsed = v.safeParse(CONFIG, document)
+  const parsed = v.safeParse(CONFIG, parseJson(text, path))
   if (parsed.success) return parsed.output
   throw invalid(
     `${path}: key "${v.getDotPath(parsed.issues[0]) ?? ''}": expected ${parsed.issues[0].expected}`,
   )
+}
+
+/** @param source where the text comes from, for the message, which shows nothing of it */
+function parseJson(text: string, source: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalid(`${source}: expected JSON, found other text`)
+  }
 }
 
 /** `registry.example:5000` of `https://registry.example:5000/v1/`. */
@@ -103,13 +106,7 @@ async function askHelper(helper: string, server: string): Promise<Credentials | 
     if (/credentials not found/i.test(output)) return undefined
     throw invalid(`${program}: expected credentials for ${server}, found exit status ${status}`)
   }
-  let reply: unknown
-  try {
-    reply = JSON.parse(output)
-  } catch {
-    throw invalid(`${program}: expected JSON, found other text`)
-  }
-  const parsed = v.safeParse(HELPER_REPLY, reply)
+  const parsed = v.safeParse(HELPER_REPLY, parseJson(output, program))
   if (!parsed.success) throw invalid(`${program}: expected Username and Secret, found other JSON`)
   const { Username, Secret } = parsed.output
   if (Username === '<token>') return { kind: 'identity', token: Secret }
