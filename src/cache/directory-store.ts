@@ -6,8 +6,10 @@ import { statSync } from 'node:fs'
 import cacache from 'cacache'
 import type { CacheStore } from './store.js'
 
-/** More entries than this are not kept: the oldest go with the next `prune`. */
-export const MAX_ENTRIES = 100_000
+/** What keeps a cache bounded: every so often a build prunes it, of entries older than this, or more than this. */
+const PRUNE_EVERY = 7 * 86_400_000
+const LIFETIME_DAYS = 90
+const MAX_ENTRIES = 100_000
 
 export interface CacheStats {
   entries: number
@@ -38,7 +40,11 @@ export class DirectoryStore implements CacheStore {
     await cacache.rm.entry(this.directory, key)
   }
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    if (Date.now() - (await this.lastPruned()) < PRUNE_EVERY) return
+    // Another build may be at it too; what either misses is for the next one.
+    await this.prune(LIFETIME_DAYS).catch(() => {})
+  }
 
   async stats(): Promise<CacheStats> {
     const entries = await this.entries()
@@ -66,6 +72,12 @@ export class DirectoryStore implements CacheStore {
 
   async clear(): Promise<void> {
     if (this.exists()) await cacache.rm.all(this.directory)
+  }
+
+  /** Milliseconds since the epoch; of a cache that never was, when it was made. */
+  private async lastPruned(): Promise<number> {
+    const made = statSync(this.directory, { throwIfNoEntry: false })?.birthtimeMs ?? Number.POSITIVE_INFINITY
+    return cacache.verify.lastRun(this.directory).then(Number, () => made)
   }
 
   /** The oldest first. */

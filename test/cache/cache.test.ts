@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { DirectoryStore } from '../../src/cache/directory-store.js'
 import { defaultPlace } from '../../src/cache/store.js'
@@ -166,6 +166,22 @@ test('stats, prune, clear, and where it is by default', async () => {
     runCli(conf, ['--cache', 'ftp://x']).stderr,
     /expected a directory or redis:.*\[CACHE_FAILED\]/,
   )
+})
+
+test('a build prunes a cache that was not pruned for a week', async () => {
+  const cache = join(root, 'upkeep')
+  run(cache)
+  const marker = join(cache, '_lastverified')
+  assert.ok(!existsSync(marker), 'a new cache was pruned')
+  // What no entry refers to goes with it.
+  const orphan = join(cache, 'content-v2', 'sha512', '00', '00', '0'.repeat(124))
+  mkdirSync(dirname(orphan), { recursive: true })
+  writeFileSync(orphan, 'orphan')
+  writeFileSync(marker, String(Date.now() - 8 * 86_400_000))
+  assert.deepEqual([run(cache).status, run(cache).sha256], [0, expected])
+  assert.ok(!existsSync(orphan))
+  assert.ok(Number(readFileSync(marker, 'utf8')) > Date.now() - 600_000)
+  assert.equal((await new DirectoryStore(cache).stats()).entries, paths.length)
 })
 
 test('Redis, and one that is not there', { skip: skipWithout('redis-server') }, async () => {
