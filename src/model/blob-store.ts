@@ -1,0 +1,40 @@
+/**
+ * A place that holds blobs by digest, and manifests by digest or tag: a repository of a registry, an OCI image
+ * layout, an OCI archive. Every verb waits for no longer than the signal that its store was opened with.
+ */
+import type { Descriptor, Document } from './descriptor.js'
+
+export interface BlobReader {
+  /** As people name it, with its transport; without secrets. */
+  readonly name: string
+  /**
+   * A manifest or an index, as it is stored: its bytes were compared with the digest.
+   * @param reference a tag, or a digest; in a layout without tags the only image has none
+   * @returns undefined when there is none
+   * @throws ImageError IMAGE_INVALID when what is there is not what its digest says, or too large
+   */
+  manifest(reference: string | undefined): Promise<Document | undefined>
+  /**
+   * A blob's bytes, in pieces. They are compared with size and digest: a difference is an error before the last piece.
+   * @throws ImageError IMAGE_INVALID
+   */
+  get(blob: Descriptor): AsyncIterable<Uint8Array>
+}
+
+export interface BlobStore extends BlobReader {
+  /** Whether the blob is there, whole. */
+  has(blob: Descriptor): Promise<boolean>
+  /** Takes the blob from where the store's owner has it already, under another name; false when it cannot. */
+  mount(blob: Descriptor): Promise<boolean>
+  /** @param content the path of a file of just the blob, which stays the caller's, or its bytes */
+  put(blob: Descriptor, content: string | Buffer): Promise<void>
+  /**
+   * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put.
+   * @param tag what it is to be called; undefined: it is there by digest alone. Tags appear with {@link publish}.
+   */
+  putManifest(manifest: Document, tag: string | undefined): Promise<void>
+  /** Makes the tags that were put visible. Until then the store is as before, but for blobs. */
+  publish(): Promise<void>
+  /** Lets go of everything; what was not published does not appear, and nothing is left of it but whole blobs. */
+  close(): Promise<void>
+}

@@ -1,0 +1,16 @@
+/** What names a blob (OCI image specification 1.1, "Content Descriptors"). */
+import type { Digest } from './digest.js'
+
+export interface Descriptor {
+  mediaType: string
+  digest: Digest
+  /** Bytes. */
+  size: number
+  annotations?: Record<string, string>
+}
+
+/** A blob that is small enough to be held: a manifest, an index, an image config. */
+export interface Document {
+  descriptor: Descriptor
+  bytes: Buffer
+}
