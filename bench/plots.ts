@@ -1,4 +1,4 @@
-/** The three plots, as SVG texts. */
+/** The plots, as SVG texts. */
 import * as echarts from 'echarts'
 import type { Results } from './results.js'
 
@@ -36,6 +36,37 @@ export function ratioPlot({ cases }: Results): string {
         itemStyle: { color: '#3b6ea8' },
         label: { show: true, position: 'top' },
       },
+    ],
+  })
+}
+
+/** Seconds into an engine, the reference beside ours, on a scale of powers of ten. */
+export function loadPlot({ load }: Results): string {
+  const compared = load.filter(({ reference }) => reference !== null)
+  const bar = (name: string, color: string, values: (number | null)[]): echarts.BarSeriesOption => ({
+    name,
+    type: 'bar',
+    data: values.map((value) => Number(value!.toFixed(2))),
+    itemStyle: { color },
+    label: { show: true, position: 'right' },
+  })
+  return render({
+    title: { text: 'Seconds from store paths into an engine', left: 'center' },
+    legend: { top: 30 },
+    grid: { left: 270, right: 60, bottom: 40, top: 60 },
+    xAxis: { type: 'log', name: 's' },
+    yAxis: { type: 'category', inverse: true, data: compared.map(({ title }) => title) },
+    series: [
+      bar(
+        'reference, into load',
+        '#b5b5b5',
+        compared.map(({ reference }) => reference),
+      ),
+      bar(
+        'taken by the engine',
+        '#3b6ea8',
+        compared.map(({ ours }) => ours),
+      ),
     ],
   })
 }

@@ -19,8 +19,15 @@ export interface Measurement {
 }
 
 /** @param target `pipe`, `first` (a pipe whose first byte is timed) or the path of a file */
-export function measure(target: string, command: readonly string[]): Measurement {
-  const { status, stdout, stderr } = spawnSync('python3', [MEASURE, target, ...command], { encoding: 'utf8' })
+export function measure(
+  target: string,
+  command: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Measurement {
+  const { status, stdout, stderr } = spawnSync('python3', [MEASURE, target, ...command], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  })
   if (status !== 0) throw new Error(`measuring ${command.join(' ')} failed: ${stderr}`)
   const result = JSON.parse(stdout) as Measurement & { status: number }
   if (result.status !== 0) throw new Error(`${command.join(' ')} failed with status ${result.status}`)

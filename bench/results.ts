@@ -29,6 +29,16 @@ export interface PushResult {
   note?: string
 }
 
+/** Into an engine. Seconds, bytes. */
+export interface LoadResult {
+  title: string
+  target: string
+  reference: number | null
+  ours: number
+  ratio: number | null
+  memory: number
+}
+
 export interface Results {
   date: string
   machine: string
@@ -40,6 +50,7 @@ export interface Results {
   /** Seconds for the same bytes: SHA-256 in parallel, and one GNU tar to a pipe. */
   limits: { openssl: number; tar: number } | null
   push: PushResult[]
+  load: LoadResult[]
 }
 
 export function table(results: Results): string {
@@ -66,6 +77,13 @@ export function table(results: Results): string {
       '| push of the closure | reference, zstd -1, skopeo | ours | times as fast | target | peak memory | |',
       '|---|---|---|---|---|---|---|',
       ...results.push.map(pushRow),
+    )
+  if (results.load.length > 0)
+    lines.push(
+      '',
+      '| into an engine | reference, into its load | ours | times as fast | target | peak memory |',
+      '|---|---|---|---|---|---|',
+      ...results.load.map(loadRow),
     )
   if (results.workers.length > 0)
     lines.push(
@@ -95,6 +113,18 @@ function pushRow({ title, reference, ours, ratio, target, memory, note }: PushRe
     target > 0 ? `≥ ${target}` : '',
     `${(memory / 1e6).toFixed(0)} MB`,
     note ?? '',
+  ]
+  return `| ${cells.join(' | ')} |`
+}
+
+function loadRow({ title, reference, ours, ratio, target, memory }: LoadResult): string {
+  const cells = [
+    title,
+    reference === null ? '' : `${reference.toFixed(1)} s`,
+    `${ours.toFixed(2)} s`,
+    ratio === null ? '' : `**${ratio.toFixed(1)}**`,
+    target,
+    `${(memory / 1e6).toFixed(0)} MB`,
   ]
   return `| ${cells.join(' | ')} |`
 }

@@ -1,5 +1,5 @@
 /**
- * The benchmark: `npm run bench [-- CASE… ] [--pairs N] [--against SCRIPT] [--store-paths PATH…]`. Each case
+ * The benchmark: `npm run bench [-- CASE… ] [--pairs N] [--part FRACTION] [--against SCRIPT] [--store-paths PATH…]`. Each case
  * checks first that both programs write the same bytes, then times whole processes in pairs.
  */
 import { spawnSync } from 'node:child_process'
@@ -9,17 +9,19 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { CASES, type Case, growthCase, storePathsCase } from './cases.js'
-import { growthPlot, ratioPlot, workersPlot } from './plots.js'
+import { loadCases, missingForLoad } from './load.js'
+import { growthPlot, loadPlot, ratioPlot, workersPlot } from './plots.js'
 import { CLI, digestOf, type Measurement, measure, REFERENCE, warm } from './programs.js'
 import { missingForPush, pushCases } from './push.js'
 import { type CaseResult, type Results, table } from './results.js'
 import { median, spread } from './statistics.js'
 
-const names = [...Object.keys(CASES), 'workers', 'growth', 'limits', 'push']
+const names = [...Object.keys(CASES), 'workers', 'growth', 'limits', 'push', 'load']
 const command = new Command('npm run bench --')
   .description('Times this project against the two-pass reference on CPython.')
   .argument('[cases...]', `of ${names.join(', ')}; default: all`)
   .option('--pairs <n>', 'how many pairs of runs a case', '5')
+  .option('--part <fraction>', 'how much of the closure is loaded into engines', '1')
   .option('--against <script>', 'another Python script in place of the reference', REFERENCE)
   .option(
     '--work <directory>',
@@ -35,6 +37,7 @@ const command = new Command('npm run bench --')
   .parse()
 const options = command.opts<{
   pairs: string
+  part: string
   against: string
   work: string
   out: string
@@ -133,6 +136,7 @@ const results: Results = {
   growth: [],
   limits: null,
   push: [],
+  load: [],
 }
 if (wanted.includes('workers')) {
   const it = CASES.closure!(options.work)
@@ -150,10 +154,16 @@ if (wanted.includes('push')) {
   if (missing.length > 0) say(`push: left out, it needs ${missing.join(', ')}`)
   else results.push = await pushCases(options.work, pairs, reference)
 }
+if (wanted.includes('load')) {
+  const missing = missingForLoad()
+  if (missing.length > 0) say(`load: left out, it needs ${missing.join(', ')}`)
+  else results.load = await loadCases(options.work, pairs, Number(options.part), reference)
+}
 if (wanted.includes('limits')) results.limits = limits(CASES.closure!(options.work))
 
 writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
 if (results.cases.length > 0) writeFileSync(join(options.out, 'ratio.svg'), ratioPlot(results))
+if (results.load.length > 0) writeFileSync(join(options.out, 'load.svg'), loadPlot(results))
 if (results.workers.length > 0) writeFileSync(join(options.out, 'workers.svg'), workersPlot(results))
 if (results.growth.length > 0) writeFileSync(join(options.out, 'growth.svg'), growthPlot(results))
 process.stdout.write(`\n${results.date}, ${results.machine}\n\n${table(results)}`)

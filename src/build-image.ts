@@ -1,95 +1,138 @@
-/** A build from its options to its result: what all ways of building have in common. */
-import type { Writable } from 'node:stream'
-import type { DigestCache } from './cache/digest-cache.js'
+/**
+ * A build on one screen: a source gives an image, its layers are hashed and written by threads, destinations take it
+ * in one of four shapes. A Piscina pool runs the checksum passes of all layers at once, bounded by p-limit; into a
+ * pipe, the main thread then streams the layers in order, by piping each one's freshly produced archive into the
+ * outer tar (`writers/in-order`). Into a file, workers write all layers at once, each at its offset
+ * (`writers/at-offsets`). Blob stores get layers as blobs, in any order, and only those that they lack
+ * (`writers/by-digest`). Engines are served the image as by a registry, and ask for what they lack (`writers/served`).
+ */
 import type { NarHashes } from './cache/nar-hashes.js'
 import { ImageError } from './errors.js'
-import type { Emit } from './events.js'
-import type { Build, BuildOptions, BuildResult } from './options.js'
-import type { ByteOutput } from './outputs/byte-output.js'
-import { LayerPool } from './pool/pool.js'
-import { threadCount } from './pool/threads.js'
+import { type Build, inBuild } from './in-build.js'
+import type { Destination } from './model/destination.js'
+import type { Image } from './model/image.js'
+import type { Layer } from './model/layer.js'
+import { type BuildOptions, type BuildResult, type CopyOptions, checkConf, checkOptions } from './options.js'
+import { repoTagProblem } from './registry/repo-tag.js'
 import type { Conf } from './spec/conf.js'
+import type { Finished } from './writers/written.js'
 
 /**
- * Builds the image that a configuration describes, and writes it as a docker-archive to `output`, or
- * delivers it to `destinations`.
+ * Builds the image that a configuration describes, and writes or delivers it.
  * @throws ImageError with one of the stable codes. An output is then incomplete, it lacks the end of the
  *   archive; files that were named are not there, or as before
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
-  const abortion = onAbort(options.signal)
-  // The first worker starts while this thread loads the rest.
-  const threads = threadCount(options.threads)
-  const pool = new LayerPool(threads)
-  const emit = options.onEvent ?? (() => {})
-  let cache: DigestCache | undefined
-  try {
-    const { readConf } = await import('./spec/conf.js')
-    const conf = typeof options.conf === 'string' ? readConf(options.conf) : options.conf
-    const { narHashes } = await startNarHashes(conf, options)
+  checkConf(options.conf)
+  checkOptions(options)
+  return inBuild(options, async (build) => {
+    const conf = typeof options.conf === 'string' ? await readConf(options.conf, build) : options.conf
     const named = { ...conf, repoTag: options.repoTag || conf.repoTag }
-    cache = await openCache(options.cache, emit)
-    const { promise: aborted } = abortion
-    const result = await run(
-      { conf: named, pool, threads, emit, cache, narHashes, aborted, options },
-      options,
-    )
-    emit({ type: 'done' })
-    return result
-  } finally {
-    abortion.forget()
-    await Promise.all([pool.close(), cache?.close()])
-  }
-}
-
-/** Asks Nix while the rest is loaded, where an answer can save work: for a cache, and where layers go as blobs. */
-async function startNarHashes(conf: Conf, options: BuildOptions): Promise<{ narHashes: NarHashes }> {
-  const asBlobs = options.destinations?.some((name) => /^(oci|oci-archive|docker):/.test(name))
-  if (options.cache === undefined && !asBlobs) return { narHashes: Promise.resolve(undefined) }
-  const { queryNarHashes } = await import('./cache/nar-hashes.js')
-  return { narHashes: queryNarHashes(conf.storeLayers.flat()) }
-}
-
-async function openCache(place: string | undefined, emit: Emit): Promise<DigestCache | undefined> {
-  if (place === undefined) return undefined
-  const { openStore } = await import('./cache/store.js')
-  const { DigestCache } = await import('./cache/digest-cache.js')
-  return new DigestCache(await openStore(place), (message) => emit({ type: 'warning', message }))
-}
-
-async function run(build: Build, { output, destinations }: BuildOptions): Promise<BuildResult> {
-  if (output !== undefined) {
-    const { streamImage } = await import('./stream-image.js')
-    return streamImage(build, await openOutput(output))
-  }
-  const { deliverImage } = await import('./deliver-image.js')
-  return deliverImage(build, destinations ?? [])
-}
-
-interface Abortion {
-  /** Rejects with ABORTED when the signal says so. */
-  promise: Promise<never>
-  forget(): void
-}
-
-function onAbort(signal: AbortSignal | undefined): Abortion {
-  let forget = (): void => {}
-  const promise = new Promise<never>((_, reject) => {
-    const abort = (): void =>
-      reject(new ImageError('ABORTED', 'the build was aborted', { cause: signal?.reason }))
-    if (signal?.aborted) abort()
-    signal?.addEventListener('abort', abort)
-    forget = () => signal?.removeEventListener('abort', abort)
+    checkRepoTag(named.repoTag, options, build)
+    const known = [...(options.known ?? []), ...(conf.knownLayers ?? [])]
+    const narHashes = build.queryNarHashes(conf.storeLayers.flat(), known.length > 0 || undefined)
+    if (known.length > 0) await know(known, conf, (await narHashes) ?? new Map(), build)
+    const { openConf } = await import('./sources/conf.js')
+    const { own, whole } = openConf(named, { ...build, openBase: build.openImage, narHashes })
+    return deliver(whole, own, build)
   })
-  promise.catch(() => {})
-  return { promise, forget }
 }
 
-async function openOutput(output: Writable | number): Promise<ByteOutput> {
-  if (typeof output === 'number') {
-    const { FdOutput } = await import('./outputs/fd-output.js')
-    return await FdOutput.open(output)
+/** Has layers recalled that layer files tell of. @throws ImageError LAYER_FILE_INVALID */
+async function know(files: readonly string[], conf: Conf, hashes: NarHashes, build: Build): Promise<void> {
+  const { KnownLayers } = await import('./cache/known-layers.js')
+  const warn = (message: string): void => build.emit({ type: 'warning', message })
+  build.memory.know(new KnownLayers(files, conf.storeLayers, conf, hashes, warn))
+}
+
+async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
+  const { openConfFile } = await import('./sources/conf-file.js')
+  return openConfFile(name, (conf, where) => emit({ type: 'configuration-found', conf, where }), signal)
+}
+
+/**
+ * The script writes any tag; so it is written, too, where the program stands in the script's place.
+ * @throws ImageError OPTION_INVALID elsewhere, when clients would refuse it
+ */
+function checkRepoTag(tag: string, { repoTag }: BuildOptions, { destinations, emit }: Build): void {
+  const message = repoTagProblem(tag)
+  if (message === undefined) return
+  const isNamed = destinations.some(({ shape }) => shape === 'at-offsets')
+  if (isNamed || (repoTag && destinations.some(({ shape }) => shape === 'by-digest')))
+    throw new ImageError('OPTION_INVALID', message)
+  if (ofShape(destinations, 'in-order').length > 0) emit({ type: 'warning', message })
+}
+
+/**
+ * Copies an image from wherever it is; layers that are blobs already stay as they are.
+ * @throws ImageError as {@link buildImage}, IMAGE_INVALID
+ */
+export async function copyImage(options: CopyOptions): Promise<BuildResult> {
+  checkOptions(options)
+  return inBuild(options, (build) => deliver(build.openImage(options.image), [], build))
+}
+
+/** @param own layers that are known before the image is: their checksum passes need not wait for it */
+async function deliver(opening: Promise<Image>, own: readonly Layer[], build: Build): Promise<BuildResult> {
+  const files = ofShape(build.destinations, 'at-offsets')
+  const stores = ofShape(build.destinations, 'by-digest')
+  const engines = ofShape(build.destinations, 'served')
+  const pipes = ofShape(build.destinations, 'in-order')
+  if (pipes.length > 0) for (const layer of own) build.passes.of(layer)
+  const image = await opening
+
+  const finished: Finished[] = []
+  try {
+    if (files.length > 0) {
+      const { writeAtOffsets } = await import('./writers/at-offsets.js')
+      for (const file of files) finished.push(await writeAtOffsets(image, file, build))
+    }
+    if (stores.length > 0) {
+      const { writeByDigest } = await import('./writers/by-digest.js')
+      finished.push(await writeByDigest(image, stores, build))
+    }
+    if (engines.length > 0) {
+      const { writeServed } = await import('./writers/served.js')
+      finished.push(await writeServed(image, engines, build))
+    }
+    if (pipes.length > 0) {
+      const { writeInOrder } = await import('./writers/in-order.js')
+      // Last, since what a pipe has taken cannot be taken back.
+      for (const pipe of pipes) finished.push(await writeInOrder(image, pipe, build))
+    }
+    for (const { publish } of finished) await publish()
+  } catch (error) {
+    for (const { discard } of finished) await discard()
+    throw error
   }
-  const { WritableOutput } = await import('./outputs/writable-output.js')
-  return new WritableOutput(output)
+  const { known } = build.memory
+  if (known !== undefined) build.emit({ type: 'layers-known', count: known })
+  if (build.memory.isOn) build.emit({ type: 'cache-used', ...build.memory.counts })
+  build.emit({ type: 'done' })
+  return resultOf(finished, build)
+}
+
+function ofShape<S extends Destination['shape']>(
+  destinations: readonly Destination[],
+  shape: S,
+): Extract<Destination, { shape: S }>[] {
+  return destinations.filter((it): it is Extract<Destination, { shape: S }> => it.shape === shape)
+}
+
+function resultOf(finished: readonly Finished[], { destinations, memory }: Build): BuildResult {
+  const { imageId, layers } = finished[0]!
+  const outcomes = new Map(finished.flatMap(({ outcomes }) => [...outcomes]))
+  const named = destinations.flatMap((it) =>
+    it.name === undefined ? [] : [{ name: it.name, ...outcomes.get(it) }],
+  )
+  const bytes = finished.find((it) => it.bytes !== undefined)?.bytes
+  const manifestDigest = named.find((it) => it.manifestDigest !== undefined)?.manifestDigest
+  return {
+    imageId,
+    layers,
+    ...(bytes === undefined ? {} : { bytes }),
+    ...(manifestDigest === undefined ? {} : { manifestDigest }),
+    ...(named.length === 0 ? {} : { destinations: named }),
+    ...(memory.isOn ? { cache: { ...memory.counts } } : {}),
+  }
 }

@@ -4,9 +4,11 @@
  * hint. Errors cross threads as plain objects ({@link toWire}, {@link fromWire}), because structured
  * cloning would drop the code and the hint.
  */
+import { getSystemErrorMap } from 'node:util'
 
 /** Stable codes; README lists each with its cause and remedy. */
 export type ErrorCode =
+  | 'OPTION_INVALID'
   | 'CONF_UNREADABLE'
   | 'CONF_INVALID'
   | 'STORE_PATH_INVALID'
@@ -14,18 +16,22 @@ export type ErrorCode =
   | 'FILE_UNSUPPORTED'
   | 'FILE_CHANGED'
   | 'BASE_INVALID'
+  | 'IMAGE_INVALID'
   | 'CUSTOMISATION_INVALID'
   | 'DESTINATION_INVALID'
   | 'CREDENTIALS_INVALID'
   | 'REGISTRY_DENIED'
   | 'REGISTRY_FAILED'
+  | 'ENGINE_FAILED'
   | 'CACHE_FAILED'
   | 'CACHE_STALE'
+  | 'LAYER_FILE_INVALID'
   | 'OUTPUT_TERMINAL'
   | 'OUTPUT_CLOSED'
   | 'OUTPUT_FAILED'
   | 'WORKER_FAILED'
   | 'ABORTED'
+  | 'INTERNAL'
 
 /** What an {@link ImageError} may carry beside its message. */
 export interface ImageErrorOptions {
@@ -98,33 +104,65 @@ export function systemCode(thrown: unknown): string | undefined {
   return undefined
 }
 
-const SYSTEM_TEXT: Record<string, string> = {
-  EACCES: 'permission denied',
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset',
-  EIO: 'input/output error',
-  EISDIR: 'it is a directory',
-  ELOOP: 'too many symbolic links',
-  EMFILE: 'too many open files',
-  ENAMETOOLONG: 'its name is too long',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space left on the device',
+/** What connections fail with beside the system's own codes. */
+const CONNECTION_TEXT: Record<string, string> = {
   ENOTFOUND: 'no such host',
-  ENOTDIR: 'a part of its path is not a directory',
-  ETIMEDOUT: 'no answer in time',
   UND_ERR_CONNECT_TIMEOUT: 'no connection in time',
   UND_ERR_HEADERS_TIMEOUT: 'no answer in time',
   UND_ERR_BODY_TIMEOUT: 'no answer in time',
   UND_ERR_SOCKET: 'the connection was closed',
-  EPERM: 'operation not permitted',
 }
 
 /** A system error in words, with its code: `permission denied (EACCES)`. */
 export function systemReason(thrown: unknown): string {
   const code = systemCode(thrown)
   if (code === undefined) return thrown instanceof Error ? thrown.message : String(thrown)
-  const text = SYSTEM_TEXT[code]
+  const text = CONNECTION_TEXT[code] ?? systemText(thrown)
   return text === undefined ? code : `${text} (${code})`
+}
+
+/** libuv's own words for the error's number. */
+function systemText(thrown: unknown): string | undefined {
+  const errno = thrown instanceof Error && 'errno' in thrown ? Number(thrown.errno) : Number.NaN
+  return getSystemErrorMap().get(errno)?.[1]
+}
+
+/**
+ * Runs what may fail with a system error, and says what it was about.
+ * @param about a sentence that the reason ends: `cannot read x`
+ * @throws ImageError with the code; one that is thrown already stays as it is
+ */
+export function attempt<T>(code: ErrorCode, about: string, run: () => T, hint?: string): T {
+  try {
+    return run()
+  } catch (error) {
+    if (error instanceof ImageError) throw error
+    throw new ImageError(code, `${about}: ${systemReason(error)}`, { hint, cause: error })
+  }
+}
+
+/** The error of what was stopped. @param cause the signal's reason */
+export function aborted(cause: unknown): ImageError {
+  return new ImageError('ABORTED', 'the build was aborted', { cause })
+}
+
+/** The promise, or the signal's reason when that comes first. */
+export async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  promise.catch(() => {})
+  signal.throwIfAborted()
+  let forget = (): void => {}
+  const end = new Promise<never>((_, reject) => {
+    const listener = (): void => reject(signal.reason)
+    signal.addEventListener('abort', listener, { once: true })
+    forget = () => signal.removeEventListener('abort', listener)
+  })
+  return Promise.race([promise, end]).finally(forget)
+}
+
+/** The promise itself; that it may fail before its turn comes is no unhandled rejection. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {})
+  return promise
 }
 
 function describe(cause: unknown): string {

@@ -1,34 +1,31 @@
-/** What a build is asked for and what it tells. */
+/** What the library is asked for and what it tells; checked here, once, for the command too. */
 import type { Writable } from 'node:stream'
-import type { DigestCache } from './cache/digest-cache.js'
-import type { NarHashes } from './cache/nar-hashes.js'
-import type { BuildEvent, Emit } from './events.js'
-import type { CompressionKind } from './layers/compress.js'
-import type { LayerPool } from './pool/pool.js'
-import type { ClientOptions } from './registry/client.js'
+import { ImageError } from './errors.js'
+import { type BlobKind, DEFAULT_COMPRESSION, HIGHEST_LEVEL } from './model/compression.js'
+import type { Digest } from './model/digest.js'
+import type { BuildEvent } from './model/events.js'
+import type { LayerSource } from './model/layer.js'
+import type { RegistryOptions } from './registry/session.js'
 import type { Conf } from './spec/conf.js'
 
-/** What to build, where to, and how. */
-export interface BuildOptions {
-  /** Path of a conf.json, or a configuration from {@link parseConf}. */
-  conf: string | Conf
+/** Where an image goes, and how it is made. */
+export interface DeliveryOptions {
   /** Where the image goes as a docker-archive: a stream, which is left open, or an open file descriptor. */
   output?: Writable | number | undefined
   /**
    * Where else the image goes, all in one run: `docker-archive:FILE` or just `FILE`, `oci-archive:FILE[:TAG]`,
-   * `oci:DIR[:TAG]`, `docker://HOST/REPOSITORY[:TAG]`.
+   * `oci:DIR[:TAG]`, `docker://HOST/REPOSITORY[:TAG]`, `docker-daemon:[NAME[:TAG]]`, `containers-storage:[NAME[:TAG]]`,
+   * `containerd:[NAME[:TAG]]`. All are finished before any appears, as far as each can.
    */
   destinations?: readonly string[] | undefined
-  /** Takes the place of the configuration's `repo_tag`. */
-  repoTag?: string | undefined
   /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
   threads?: number | undefined
   /**
-   * Hashes every store layer a second time, while it is streamed. Default: only layers with files that
-   * changed in the last two seconds; of others size, inode, mtime and ctime are looked at again.
+   * Hashes every layer again on its way out, and reads also those that could be skipped. Default: only layers with
+   * files that changed in the last two seconds; of others size, inode, mtime and ctime are looked at again.
    */
   verify?: boolean | undefined
-  /** Default: none in an image layout, gzip in a registry. */
+  /** Default: gzip when one of the destinations is a registry, otherwise none; copied layers stay as they are. */
   compression?: CompressionOptions | undefined
   /**
    * A directory, or `redis://HOST:PORT`, that remembers digests of layers, so that what has not changed is
@@ -40,31 +37,60 @@ export interface BuildOptions {
    * in the same registry. Default: the one that is replaced.
    */
   previous?: string | undefined
-  registry?: ClientOptions | undefined
+  /** How registries are spoken to. */
+  registry?: Omit<RegistryOptions, 'onWait'> | undefined
   /** Stops the build; it then rejects with ABORTED. */
   signal?: AbortSignal | undefined
   /** Called for every {@link BuildEvent}. */
   onEvent?: ((event: BuildEvent) => void) | undefined
 }
 
+/** What to build, where to, and how. */
+export interface BuildOptions extends DeliveryOptions {
+  /**
+   * Path of a conf.json, plain or gzipped, of a directory that holds one, or of a script of `streamLayeredImage`; `-` is
+   * standard input. Or a configuration from {@link parseConf}.
+   */
+  conf: string | Conf
+  /** Takes the place of the configuration's `repo_tag`. */
+  repoTag?: string | undefined
+  /** Layer files of layers that need no checksum pass, as `stream-layered-image layer` writes them. */
+  known?: readonly string[] | undefined
+}
+
+/** What to copy, and where to. */
+export interface CopyOptions extends DeliveryOptions {
+  /** An image, named as destinations are, or the path of a conf.json. */
+  image: string
+}
+
 /** How layers are compressed where they go as blobs, which is everywhere but in a docker-archive. */
 export interface CompressionOptions {
-  kind: CompressionKind
+  kind: BlobKind
   /** gzip: 1 to 9, zstd: 1 to 19. Default: gzip 4, zstd 3. */
   level?: number | undefined
 }
 
-/** What was built. Digests are SHA-256 in hex, sizes in bytes. */
+/** What was built. Sizes are in bytes. */
 export interface BuildResult {
-  /** Digest of the image JSON: the image ID. */
-  imageId: string
-  layers: { digest: string; size: number }[]
+  /** Digest of the image config: the image ID. */
+  imageId: Digest
+  layers: LayerResult[]
   /** Size of the docker-archive, where one was written. */
   bytes?: number
-  /** `sha256:…` of the OCI manifest, where one was written. */
-  manifestDigest?: string
-  /** One for each of the named destinations, in no order. */
+  /** Of the OCI manifest, where one was written. */
+  manifestDigest?: Digest
+  /** One for each of the named destinations, in their order. */
   destinations?: DestinationResult[]
+  /** How many layers the cache remembered, and how many it does from now on; where there is a cache. */
+  cache?: { remembered: number; new: number }
+}
+
+export interface LayerResult {
+  source: LayerSource
+  diffId: Digest
+  /** Of its archive; undefined for a blob that was copied as it is. */
+  size: number | undefined
 }
 
 /** What became of a destination. */
@@ -72,11 +98,16 @@ export interface DestinationResult {
   name: string
   /** Size of the docker-archive, where it is one. */
   bytes?: number
-  /** `sha256:…`, where it takes blobs; then also how many layers, and how many bytes of them, went which way. */
-  manifestDigest?: string
+  /** Where it takes blobs; then also how many layers, and how many bytes of them, went which way. */
+  manifestDigest?: Digest
   uploaded?: Amount
   mounted?: Amount
   skipped?: Amount
+  /** Where an engine takes it: how many layers it was sent, and how many it had already. */
+  taken?: Amount
+  present?: Amount
+  /** What runs the image, for a shell. */
+  command?: string
 }
 
 export interface Amount {
@@ -85,16 +116,59 @@ export interface Amount {
   bytes: number
 }
 
-/** One build under way. */
-export interface Build {
-  conf: Conf
-  pool: LayerPool
-  threads: number
-  emit: Emit
-  cache: DigestCache | undefined
-  /** Asked of Nix where keys of layers matter, otherwise undefined. */
-  narHashes: NarHashes
-  /** Rejects when the build is to stop. */
-  aborted: Promise<never>
-  options: BuildOptions
+/** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
+export function checkOptions(options: DeliveryOptions): void {
+  const { output, destinations = [], threads, compression, cache, signal, onEvent } = options
+  if (output === undefined && destinations.length === 0)
+    throw invalid('destinations', 'an output or a destination', 'neither')
+  if (typeof output === 'number' ? !(Number.isInteger(output) && output >= 0) : output && !isWritable(output))
+    throw invalid('output', 'a Writable or an open file descriptor', output)
+  if (!Array.isArray(destinations) || !destinations.every((name) => typeof name === 'string'))
+    throw invalid('destinations', 'a list of strings', destinations)
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
+    throw invalid('threads', `a whole number from 1 to ${MAX_THREADS}`, threads)
+  if (compression !== undefined) checkCompression(compression)
+  if (cache !== undefined && (typeof cache !== 'string' || cache === ''))
+    throw invalid('cache', 'a directory or redis://HOST:PORT', cache)
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw invalid('signal', 'an AbortSignal', signal)
+  if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', 'a function', onEvent)
+}
+
+/** More threads than any machine has cores. */
+const MAX_THREADS = 1024
+
+/** @throws ImageError OPTION_INVALID */
+export function checkConf(conf: BuildOptions['conf']): void {
+  const isConf =
+    typeof conf === 'object' && conf !== null && Array.isArray(conf.storeLayers) && 'mtime' in conf
+  if (typeof conf === 'string' ? conf !== '' : isConf) return
+  throw new ImageError(
+    'OPTION_INVALID',
+    `conf: expected the path of a conf.json, or what parseConf or readConf gives, found ${shown(conf)}`,
+    { hint: 'parseConf(JSON.stringify(object), name) takes a configuration as an object' },
+  )
+}
+
+/** @throws ImageError OPTION_INVALID */
+export function checkCompression({ kind, level }: CompressionOptions): void {
+  const highest = HIGHEST_LEVEL[kind]
+  if (highest === undefined)
+    throw invalid('compression.kind', Object.keys(DEFAULT_COMPRESSION).join(', '), kind)
+  if (level === undefined || (kind === 'none' && level === 0)) return
+  if (!Number.isInteger(level) || level < 1 || level > highest)
+    throw invalid('compression.level', kind === 'none' ? 'nothing' : `a level from 1 to ${highest}`, level)
+}
+
+function isWritable(output: Writable): boolean {
+  return typeof output === 'object' && typeof output.write === 'function' && typeof output.on === 'function'
+}
+
+function invalid(option: string, expected: string, found: unknown): ImageError {
+  return new ImageError('OPTION_INVALID', `${option}: expected ${expected}, found ${shown(found)}`)
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, 80))
+  return typeof value === 'object' && value !== null ? 'another object' : String(value)
 }

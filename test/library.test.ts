@@ -45,7 +45,7 @@ test('tells what happens, in typed events', async () => {
     [1, 2, 3, 4],
   )
   assert.deepEqual(
-    of('layer-streamed').map(({ digest, size }) => ({ digest, size })),
+    of('layer-streamed').map(({ source, digest, size }) => ({ source, diffId: digest, size })),
     layers,
   )
   assert.equal(of('bytes').at(-1)?.total, bytes)
@@ -59,13 +59,10 @@ test('stops for an AbortSignal, before, in the middle, and while the stream take
   await assert.rejects(buildImage({ conf, output: new PassThrough(), signal: before }), { code: 'ABORTED' })
 
   const controller = new AbortController()
-  const stuck = new Writable({ highWaterMark: 1, write() {} })
-  const build = buildImage({
-    conf,
-    output: stuck,
-    signal: controller.signal,
-    onEvent: (event) => event.type === 'bytes' && setTimeout(() => controller.abort('enough'), 50),
-  })
+  // The build waits from its first write on.
+  const write = (): void => void setImmediate(() => controller.abort('enough'))
+  const stuck = new Writable({ highWaterMark: 1, write })
+  const build = buildImage({ conf, output: stuck, signal: controller.signal })
   await assert.rejects(
     build,
     (error) => error instanceof ImageError && error.code === 'ABORTED' && error.cause === 'enough',

@@ -1,63 +1,96 @@
 /**
- * Digests of layers that were produced before, by their keys. A cache that fails is a cache without
+ * Digests of layers that were produced before, by their names. A cache that fails is a cache without
  * entries: it is given up with one warning, and the build goes on.
  */
-import * as v from 'valibot'
-import { systemReason } from '../errors.js'
-import type { Blob } from '../layers/blob.js'
-import type { BlobCompression } from '../layers/compress.js'
-import type { LayerKey } from './layer-keys.js'
-import type { CacheStore } from './store.js'
-
-const HEX = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/))
-const SIZE = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
-const ENTRY = v.object({ diffId: HEX, size: SIZE, digest: HEX, blobSize: SIZE })
-
-/** How a layer's blob is called: its key, and how it is compressed. */
-export function blobName(key: LayerKey, { kind, level }: BlobCompression): string {
-  return kind === 'none' ? `${key.text}-none` : `${key.text}-${kind}-${level}`
-}
+import { asImageError, systemReason } from '../errors.js'
+import type { Blob } from '../model/layer.js'
+import { decodeEntry, encodeEntry, fitsName } from './entry.js'
+import { parsePlace } from './place.js'
+import { type CacheStore, openStore } from './store.js'
 
 export class DigestCache {
-  private failed = false
+  private reads = true
+  private writes = true
+  private warned = false
 
   /** @param warn takes a sentence for people */
   constructor(
     private readonly store: CacheStore,
     private readonly warn: (message: string) => void,
-  ) {}
+  ) {
+    if (store.readOnly !== undefined) this.giveUpWriting(store.readOnly)
+  }
 
-  /** What {@link blobName} stands for; undefined when that is not known. */
-  async find(name: string): Promise<Blob | undefined> {
-    const text = await this.attempt(() => this.store.get(name))
-    if (text === undefined) return undefined
+  /**
+   * Opens a cache for a build, before it begins.
+   * @param text as {@link parsePlace} takes it
+   * @returns undefined, after a warning, when it cannot be used
+   * @throws ImageError CACHE_FAILED when the text names no cache
+   */
+  static async open(
+    text: string,
+    warn: (message: string) => void,
+    signal?: AbortSignal,
+  ): Promise<DigestCache | undefined> {
+    const place = parsePlace(text)
     try {
-      return v.parse(ENTRY, JSON.parse(text))
-    } catch {
+      return new DigestCache(await openStore(place, { make: true, signal }), warn)
+    } catch (error) {
+      if (!signal?.aborted) warn(asImageError(error, 'CACHE_FAILED', 'the cache cannot be used').message)
       return undefined
     }
   }
 
-  async remember(name: string, { diffId, size, digest, blobSize }: Blob): Promise<void> {
-    await this.attempt(() => this.store.set(name, JSON.stringify({ diffId, size, digest, blobSize })))
+  /** What the name stands for; undefined when that is not known. */
+  async find(name: string): Promise<Blob | undefined> {
+    if (!this.reads) return undefined
+    try {
+      const text = await this.store.get(name)
+      return text === undefined ? undefined : decodeEntry(name, text)
+    } catch (error) {
+      this.giveUp(error)
+      return undefined
+    }
   }
 
-  async drop(name: string): Promise<void> {
-    await this.attempt(() => this.store.delete(name))
+  /** @param blob one that {@link fitsName}; what does not is not remembered */
+  async remember(name: string, blob: Blob): Promise<void> {
+    if (fitsName(name, blob)) await this.write(() => this.store.set(name, encodeEntry(name, blob)))
+  }
+
+  /** @returns whether it is gone: who may only read a cache cannot drop what is not true */
+  async drop(name: string): Promise<boolean> {
+    return this.write(() => this.store.delete(name))
   }
 
   async close(): Promise<void> {
-    await this.attempt(() => this.store.close())
+    await this.store.close().catch((error) => this.giveUp(error))
   }
 
-  private async attempt<T>(run: () => Promise<T>): Promise<T | undefined> {
-    if (this.failed) return undefined
-    try {
-      return await run()
-    } catch (error) {
-      if (!this.failed) this.warn(`the cache cannot be used: ${systemReason(error)}`)
-      this.failed = true
-      return undefined
-    }
+  private async write(run: () => Promise<void>): Promise<boolean> {
+    if (!this.writes) return false
+    return run().then(
+      () => true,
+      (error: unknown) => {
+        this.giveUpWriting(error)
+        return false
+      },
+    )
+  }
+
+  private giveUp(error: unknown): void {
+    this.reads = false
+    this.writes = false
+    this.tell('the cache cannot be used', error)
+  }
+
+  private giveUpWriting(error: unknown): void {
+    this.writes = false
+    this.tell('the cache cannot be written to, only read', error)
+  }
+
+  private tell(what: string, error: unknown): void {
+    if (!this.warned) this.warn(`${what}: ${this.store.place}: ${systemReason(error)}`)
+    this.warned = true
   }
 }

@@ -1,27 +1,29 @@
 /** Keys of layers: names for everything that decides a layer's bytes, so that equal keys mean equal bytes. */
 import { createHash } from 'node:crypto'
-import type { Owner } from '../layers/layer-headers.js'
-
-export interface LayerKey {
-  text: string
-  /** Whether the key is the same on every machine. */
-  portable: boolean
-}
-
-/** Changes whenever the archive of the same content would have other bytes. */
-const FORMAT = 1
+import { type Digest, toHex } from '../model/digest.js'
+import type { LayerKey } from '../model/layer.js'
+import type { Owner } from '../model/owner.js'
 
 /**
- * The key of store paths whose NAR hashes are known. A NAR holds names, contents, link targets and the
- * executable bit, and the store fixes all other modes.
+ * Changes whenever the archive of the same content would have other bytes, and when keys are to be given up.
+ * 2: before, nobody looked whether the files had the hashes that were in a key.
+ */
+const FORMAT = 2
+
+/**
+ * The key of store paths by their NAR hashes; undefined when those of some are not known. A NAR holds names, contents,
+ * link targets and the executable bit, and the store fixes all other modes.
  */
 export function narKey(
   paths: readonly string[],
   hashes: ReadonlyMap<string, string>,
   owner: Owner,
-): LayerKey {
-  const contents = paths.map((path) => [path, hashes.get(path)])
-  return { text: `nar-${digest(JSON.stringify([FORMAT, ownerFields(owner), contents]))}`, portable: true }
+): LayerKey | undefined {
+  const narHashes = paths.map((path) => hashes.get(path) ?? '')
+  if (narHashes.includes('')) return undefined
+  const contents = paths.map((path, i) => [path, narHashes[i]])
+  const text = `nar-${digest(JSON.stringify([FORMAT, ownerFields(owner), contents]))}`
+  return { text, portable: true, narHashes }
 }
 
 /** The key of files as a plan has them: names, modes, sizes, targets, inodes, mtimes and ctimes. */
@@ -30,8 +32,15 @@ export function planKey(plan: Uint8Array, owner: Owner): LayerKey {
 }
 
 /** The key of a layer whose diff ID is known before it is read. */
-export function diffIdKey(diffId: string): LayerKey {
-  return { text: `diff-${diffId}`, portable: true }
+export function diffIdKey(diffId: Digest): LayerKey {
+  return { text: `diff-${toHex(diffId)}`, portable: true, diffId }
+}
+
+/** Whether what was read is what the key says. @param found the NAR hashes of what was read */
+export function isProvenBy(key: LayerKey, found: readonly (string | undefined)[] | undefined): boolean {
+  const { narHashes } = key
+  if (narHashes === undefined) return true
+  return found?.length === narHashes.length && narHashes.every((hash, i) => hash === found[i])
 }
 
 function ownerFields({ mtime, uid, gid, uname, gname }: Owner): unknown[] {

@@ -1,73 +1,90 @@
-/** Digests of store layers that are streamed, remembered so that the checksum pass is skipped. */
-import { staleEntry } from '../errors.js'
-import type { LayerChecksum } from '../layers/checksum.js'
-import type { PlannedLayer } from '../layers/content.js'
-import type { Owner } from '../layers/layer-headers.js'
-import { blobName, type DigestCache } from './digest-cache.js'
-import { type LayerKey, narKey, planKey } from './layer-keys.js'
-import type { NarHashes } from './nar-hashes.js'
-
-/** A layer's checksum, computed or remembered. */
-export interface KnownLayer extends LayerChecksum {
-  remembered: boolean
-}
-
-/** The two ways to look at a layer: walking it, and reading it all. */
-export interface LayerTasks {
-  plan(): Promise<PlannedLayer>
-  /** @param planned saves another walk */
-  checksum(planned: PlannedLayer | undefined): Promise<LayerChecksum>
-}
-
-const PLAIN = { kind: 'none', level: 0 } as const
+/**
+ * What is remembered of layers, for every way out: recall a blob by a layer's key, remember it when what was read
+ * is what the key says, and find entries that are not true.
+ */
+import { ImageError } from '../errors.js'
+import type { BlobCompression } from '../model/compression.js'
+import type { Blob, Layer, MadeBlob } from '../model/layer.js'
+import type { DigestCache } from './digest-cache.js'
+import { blobName } from './entry.js'
+import type { KnownLayers } from './known-layers.js'
+import { isProvenBy } from './layer-keys.js'
 
 export class LayerMemory {
-  /** Names of the layers that were remembered, by their lists of paths. */
-  private readonly recalled = new Map<readonly string[], string>()
+  /** How many layers were remembered, and how many are from now on. */
+  readonly counts = { remembered: 0, new: 0 }
 
-  /** @param hashes NAR hashes of all store paths; undefined when they are not in a Nix store */
-  constructor(
-    private readonly cache: DigestCache,
-    private readonly hashes: NarHashes,
-  ) {}
+  private files: KnownLayers | undefined
+
+  /** @param cache undefined: nothing is remembered */
+  constructor(private readonly cache: DigestCache | undefined) {}
+
+  /** Whether there is a cache that remembers. */
+  get isOn(): boolean {
+    return this.cache !== undefined
+  }
+
+  /** Whether there is anything to recall from. */
+  get canRecall(): boolean {
+    return this.isOn || this.files !== undefined
+  }
+
+  /** Has layers be recalled that layer files tell of. */
+  know(layers: KnownLayers): void {
+    this.files = layers
+  }
+
+  /** How many layers were recalled that layer files tell of; undefined where there are no such files. */
+  get known(): number | undefined {
+    return this.files?.used.size
+  }
+
+  /** The layer's blob as a layer file has it, or the cache remembers it. */
+  async recall(layer: Layer, compression: BlobCompression): Promise<Blob | undefined> {
+    const key = (this.cache ?? this.files) && (await layer.key())
+    if (key === undefined) return undefined
+    const told = this.files?.find(key, compression)
+    if (told !== undefined) return told
+    const known = await this.cache?.find(blobName(key, compression))
+    if (known === undefined) return undefined
+    this.counts.remembered++
+    return known
+  }
+
+  /** The file of a layer's blob that was made before. */
+  async blobFile(layer: Layer, compression: BlobCompression): Promise<string | undefined> {
+    const key = this.files && (await layer.key())
+    return key && this.files!.blobFile(key, compression)
+  }
+
+  /** Remembers a blob whose bytes were compared, when what was read is what the layer's key says. */
+  async remember(layer: Layer, compression: BlobCompression, blob: MadeBlob): Promise<void> {
+    const key = this.cache && (await layer.key())
+    if (key === undefined || !isProvenBy(key, blob.narHashes)) return
+    this.counts.new++
+    await this.cache!.remember(blobName(key, compression), blob)
+  }
 
   /**
-   * @param layer what it is, for messages
-   * @throws ImageError CACHE_STALE when the remembered size is not the layer's
+   * Drops an entry that was not true, and gives the error for it.
+   * @param what the layer is called @param expected as it was remembered
    */
-  async recall(
-    paths: readonly string[],
-    owner: Owner,
-    layer: string,
-    tasks: LayerTasks,
-  ): Promise<KnownLayer> {
-    const hashes = await this.hashes
-    let planned = hashes === undefined ? await tasks.plan() : undefined
-    const key = hashes === undefined ? keyOf(planned!, owner) : narKey(paths, hashes, owner)
-    const name = key === undefined ? undefined : blobName(key, PLAIN)
-    const known = name === undefined ? undefined : await this.cache.find(name)
-    if (known !== undefined) {
-      this.recalled.set(paths, name!)
-      planned ??= await tasks.plan()
-      const { plan, size } = planned
-      if (known.size === size) return { digest: known.diffId, size, plan, fresh: false, remembered: true }
-      await this.forget(paths)
-      throw staleEntry(layer, `an archive of ${known.size} bytes`, `${size}`)
-    }
-    const computed = await tasks.checksum(planned)
-    const { digest, size } = computed
-    if (name !== undefined) await this.cache.remember(name, { diffId: digest, size, digest, blobSize: size })
-    return { ...computed, remembered: false }
+  async stale(
+    layer: Layer,
+    compression: BlobCompression,
+    what: string,
+    expected: string,
+    found: string,
+  ): Promise<ImageError> {
+    const key = await layer.key()
+    const untrue = key && this.files?.untrue(key, what, expected, found)
+    if (untrue !== undefined) return untrue
+    const isGone = key !== undefined && (await this.cache?.drop(blobName(key, compression)))
+    const hint = isGone ? 'the entry was dropped; ' : ''
+    return new ImageError(
+      'CACHE_STALE',
+      `${what}: expected ${expected} as the cache remembers it, found ${found}`,
+      { hint: `${hint}check the store with nix-store --verify-path, then run it again` },
+    )
   }
-
-  /** Drops what was recalled for the paths, since it was not true. */
-  async forget(paths: readonly string[]): Promise<void> {
-    const name = this.recalled.get(paths)
-    if (name !== undefined) await this.cache.drop(name)
-  }
-}
-
-/** Of fresh files equal plans do not mean equal contents. */
-function keyOf({ plan, fresh }: PlannedLayer, owner: Owner): LayerKey | undefined {
-  return fresh ? undefined : planKey(plan, owner)
 }

@@ -1,36 +1,47 @@
 /** The NAR hashes that the Nix store's database holds: the same for the same content on every machine. */
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
+import { isStorePath, nixStore, nixStoreDir, parts } from './nix-store.js'
 
-/** Each store path's NAR hash; undefined when they are not known of all. */
-export type NarHashes = Promise<ReadonlyMap<string, string> | undefined>
-
-/** More arguments than this do not fit into one call. */
-const PATHS_A_CALL = 10_000
+/** NAR hashes by store path, as in `sha256:1b0…`, of those paths that have one. */
+export type NarHashes = ReadonlyMap<string, string>
 
 /**
- * Asks `nix-store --query --hash` for all paths at once.
- * @returns each path's hash, as in `sha256:1b0…`; undefined when a path is not in a Nix store, or Nix not there
+ * Asks Nix for the hashes of all paths at once.
+ * @param storeDir the directory of Nix's own store. Only its direct children are asked for: of another path
+ *   `nix-store` follows links, and what it then tells is true of the path that they lead to
+ * @param signal ends the programs that were started
+ * @returns nothing for paths that are no valid store paths, or when Nix is not there
  */
-export async function queryNarHashes(paths: readonly string[]): NarHashes {
+export async function queryNarHashes(
+  paths: Iterable<string>,
+  storeDir: string = nixStoreDir(),
+  signal?: AbortSignal,
+): Promise<NarHashes> {
   const hashes = new Map<string, string>()
-  for (let at = 0; at < paths.length; at += PATHS_A_CALL) {
-    const part = paths.slice(at, at + PATHS_A_CALL)
-    const lines = await query(part)
-    if (lines.length !== part.length || !lines.every((line) => /^sha256:[0-9a-z]+$/.test(line)))
-      return undefined
-    for (const [i, path] of part.entries()) hashes.set(path, lines[i]!)
+  const wanted = [...new Set(paths)].filter((path) => isStorePath(path, storeDir))
+  for (const part of parts(wanted)) {
+    for (const [path, hash] of await queryPart(part, signal)) hashes.set(path, hash)
   }
   return hashes
 }
 
-async function query(paths: readonly string[]): Promise<string[]> {
-  try {
-    const { stdout } = await promisify(execFile)('nix-store', ['--query', '--hash', ...paths], {
-      maxBuffer: 1 << 26,
-    })
-    return stdout.trimEnd().split('\n')
-  } catch {
-    return []
-  }
+async function queryPart(paths: string[], signal: AbortSignal | undefined): Promise<[string, string][]> {
+  const all = await hashesOf(paths, signal)
+  if (all !== undefined) return all
+  // One path that is not valid spoils the answer for all.
+  const invalid = await nixStore(['--check-validity', '--print-invalid'], paths, signal)
+  if (invalid === undefined) return []
+  const without = new Set(invalid)
+  const valid = paths.filter((path) => !without.has(path))
+  if (valid.length === 0 || valid.length === paths.length) return []
+  return (await hashesOf(valid, signal)) ?? []
+}
+
+async function hashesOf(
+  paths: string[],
+  signal: AbortSignal | undefined,
+): Promise<[string, string][] | undefined> {
+  const lines = await nixStore(['--query', '--hash'], paths, signal)
+  if (lines?.length !== paths.length) return undefined
+  if (!lines.every((line) => /^sha256:[0-9a-df-np-sv-z]{52}$/.test(line))) return undefined
+  return paths.map((path, i) => [path, lines[i]!])
 }

@@ -1,33 +1,43 @@
 /** Where the digest cache keeps its entries: a directory, or a server that machines share. */
-import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { ImageError } from '../errors.js'
+import type { Place } from './place.js'
 
-/** Texts by key. Each method may fail for reasons of its own; losing an entry is never wrong. */
+/** Texts by the names of blobs. Each method may fail for reasons of its own; losing an entry is never wrong. */
 export interface CacheStore {
-  get(key: string): Promise<string | undefined>
-  set(key: string, value: string): Promise<void>
-  delete(key: string): Promise<void>
+  /** Its name for people, without secrets. */
+  readonly place: string
+  /** Why nothing can be written, where that is known beforehand. */
+  readonly readOnly: unknown
+  /** @returns undefined also for what is longer than any entry */
+  get(name: string): Promise<string | undefined>
+  set(name: string, text: string): Promise<void>
+  delete(name: string): Promise<void>
+  stats(): Promise<CacheStats>
+  /** Removes entries that are older. @returns how many went */
+  prune(days: number): Promise<number>
+  /** Removes all entries. @returns how many went */
+  clear(): Promise<number>
   close(): Promise<void>
 }
 
-/**
- * @param place a directory, or `redis://…`, `rediss://…`
- * @throws ImageError CACHE_FAILED when there is nothing to speak to such a server with
- */
-export async function openStore(place: string): Promise<CacheStore> {
-  if (/^rediss?:\/\//.test(place)) return (await import('./shared-store.js')).SharedStore.connect(place)
-  if (/^[a-z][a-z0-9+.-]*:\/\//.test(place)) {
-    throw new ImageError(
-      'CACHE_FAILED',
-      `cache ${place.replace(/:.*/s, '')}: expected a directory or redis://HOST:PORT`,
-    )
-  }
-  const { DirectoryStore } = await import('./directory-store.js')
-  return new DirectoryStore(place)
+export interface CacheStats {
+  entries: number
+  /** Bytes of all entries. */
+  bytes: number
+  /** When the oldest and the latest were written; undefined without any. */
+  oldest: Date | undefined
+  latest: Date | undefined
 }
 
-/** `XDG_CACHE_HOME/stream-layered-image`, by default in `~/.cache`. */
-export function defaultPlace(environment: NodeJS.ProcessEnv = process.env): string {
-  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'stream-layered-image')
+export interface OpenOptions {
+  /** Whether to make a directory that is not there. */
+  make: boolean
+  /** Ends every wait for a server. */
+  signal?: AbortSignal | undefined
+}
+
+/** @throws ImageError CACHE_FAILED when it cannot be used, naming the place without its password */
+export async function openStore(place: Place, options: OpenOptions): Promise<CacheStore> {
+  if (place.kind === 'server')
+    return (await import('./shared-store.js')).SharedStore.open(place.url, options.signal)
+  return (await import('./directory-store.js')).DirectoryStore.open(place.path, options)
 }

@@ -2,63 +2,95 @@
  * Finds the members of a base image's archive. tar-stream reads the structure; bodies of an uncompressed
  * archive are not read for it: a shared block of zeros takes their place in the stream.
  */
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { closeSync, fstatSync } from 'node:fs'
 import { extract } from 'tar-stream'
 import { ImageError, systemReason } from '../errors.js'
-import { decodeMember, type PaxRecords } from '../tar/decode.js'
-import { BLOCK, type Member, paddingOf } from '../tar/header.js'
-import { type Compression, decompress, detectCompression } from './decompress.js'
-import { type Fingerprint, fingerprintOf } from './fingerprint.js'
-
-export interface IndexedMember extends Member {
-  /** Where the data starts in the uncompressed archive, in bytes. */
-  dataOffset: number
-}
+import { NotRegularError, openRegular } from '../files/open-regular.js'
+import type { Compression } from '../model/compression.js'
+import type { Member } from '../model/member.js'
+import type { Fingerprint } from '../model/recipe.js'
+import { fsPath } from '../python/fs-encoding.js'
+import { decodeMember } from '../tar/decode.js'
+import { paddingOf } from '../tar/header.js'
+import { PaxState } from '../tar/pax.js'
+import { decompress, detectCompression } from './decompress.js'
+import { expectSame, fingerprintOf } from './fingerprint.js'
+import { MemberTable, shorten } from './member-table.js'
+import { readSkipping, Tape } from './tape.js'
 
 export interface ArchiveIndex {
   path: string
   compression: Compression
   fingerprint: Fingerprint
-  /** By name; of several members with one name, the last. */
-  members: Map<string, IndexedMember>
+  members: MemberTable
   /** Bodies that may be JSON documents, by their data offset. */
   documents: Map<number, Buffer>
 }
 
+/** Docker's own archives have a few for each layer. */
 const MAX_MEMBERS = 100_000
+/** As much as registries take of a manifest (OCI distribution specification). */
 const MAX_DOCUMENT = 4 << 20
 const MAX_DOCUMENTS = 32 << 20
+/** Padding behind an archive's end: tar writes up to a record, which is 10 KiB, with `-b` a few MiB. */
+const MAX_TRAILER = 16 << 20
+/** Header blocks of one member, with its pax records; Linux gives a file's names and attributes less. */
+const MAX_HEADER = 1 << 20
 
 /** @throws ImageError BASE_INVALID naming the archive, for what is no readable tar archive */
 export async function indexArchive(path: string): Promise<ArchiveIndex> {
-  const compression = detectCompression(path)
-  const index: ArchiveIndex = {
-    path,
-    compression,
-    fingerprint: fingerprintOf(statSync(path)),
-    members: new Map(),
-    documents: new Map(),
-  }
-  const tape = new Tape()
+  const { fd, stats } = open(path)
   try {
-    const bytes = compression === 'none' ? readSkipping(path, tape) : decompress(path, compression)
+    const fingerprint = fingerprintOf(stats)
+    const compression = detectCompression(fd)
+    const index: ArchiveIndex = {
+      path,
+      compression,
+      fingerprint,
+      members: new MemberTable(),
+      documents: new Map(),
+    }
+    const tape = new Tape()
+    const bytes = compression === 'none' ? readSkipping(fd, tape) : decompress(fd, compression)
     await readMembers(bytes, tape, index)
+    expectSame(path, fingerprint, fstatSync(fd))
+    return index
   } catch (error) {
-    if (error instanceof ImageError)
-      throw new ImageError(error.code, `${path}: ${error.message}`, { cause: error })
-    throw new ImageError(
+    throw naming(path, error)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function open(path: string): ReturnType<typeof openRegular> {
+  try {
+    return openRegular(fsPath(path))
+  } catch (error) {
+    const reason = error instanceof NotRegularError ? error.message : systemReason(error)
+    throw new ImageError('BASE_INVALID', `cannot read the base image ${path}: ${reason}`, { cause: error })
+  }
+}
+
+function naming(path: string, error: unknown): ImageError {
+  if (!(error instanceof ImageError)) {
+    return new ImageError(
       'BASE_INVALID',
       `${path}: expected a tar archive, plain or compressed with gzip, bzip2, xz or zstd: ${systemReason(error)}`,
       { cause: error },
     )
   }
-  return index
+  if (error.code === 'FILE_CHANGED') return error
+  return new ImageError(error.code, `${path}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
-async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: ArchiveIndex): Promise<void> {
+async function readMembers(
+  bytes: AsyncGenerator<Uint8Array>,
+  tape: Tape,
+  index: ArchiveIndex,
+): Promise<void> {
   // With a high-water mark of one byte a write is used up before the next one is asked for.
   const parser = extract({ allowUnknownFormat: true, filenameEncoding: 'latin1', highWaterMark: 1 } as object)
-  const globals: PaxRecords = new Map()
+  const state = new PaxState()
   let ended = false
   let documentBytes = 0
 
@@ -70,18 +102,19 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
       const size = header.size ?? 0
       const group = tape.upTo(dataOffset)
       tape.startAt(dataOffset + size + paddingOf(size))
-      const member = ended ? undefined : decodeMember(group, globals)
+      const member = ended ? undefined : decodeMember(group, state)
       ended ||= member === undefined
       if (member !== undefined) {
         checkFits(member, size, dataOffset, index)
-        index.members.set(member.name, { ...member, dataOffset })
+        index.members.add({ ...member, dataOffset })
       }
       const chunks: Buffer[] = []
       const keep = size > 0 && size <= MAX_DOCUMENT && documentBytes + size <= MAX_DOCUMENTS
+      let mayBeJson: boolean | undefined
       body.on('data', (data) => {
         const chunk = data as Buffer
-        const isJson = chunks.length > 0 || chunk[0] === 0x7b || chunk[0] === 0x5b
-        if (keep && isJson) chunks.push(chunk)
+        mayBeJson ??= JSON_STARTS.includes(chunk[0]!)
+        if (keep && mayBeJson) chunks.push(chunk)
       })
       body.on('end', () => {
         if (chunks.length > 0) {
@@ -99,97 +132,70 @@ async function readMembers(bytes: AsyncIterable<Uint8Array>, tape: Tape, index: 
   const failure = new Promise<never>((_, reject) => parser.on('error', reject))
   failure.catch(() => {})
   const consume = async (): Promise<void> => {
-    for await (const piece of bytes) {
+    for await (const piece of rest(bytes)) {
       const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
       tape.add(chunk)
       if (!parser.write(chunk)) await new Promise<void>((resolve) => parser.once('drain', () => resolve()))
+      if (tape.pending > MAX_HEADER + chunk.length) {
+        throw new ImageError(
+          'BASE_INVALID',
+          `expected headers of at most ${MAX_HEADER} bytes before each member, found more`,
+        )
+      }
       // What lies behind the first zero block does not belong to the archive.
-      if (tape.atZeroBlock()) return
+      if (!tape.atZeroBlock()) continue
+      if (index.compression !== 'none') await readToEnd(bytes)
+      return
     }
     await new Promise<void>((resolve) => {
       parser.once('finish', () => resolve())
       parser.end(undefined)
     })
   }
-  await Promise.race([consume(), failure])
+  try {
+    await Promise.race([consume(), failure])
+  } finally {
+    await bytes.return(undefined)
+  }
 }
 
+/** Compressed data is known to be whole only when its last checksum was read. */
+async function readToEnd(bytes: AsyncGenerator<Uint8Array>): Promise<void> {
+  let length = 0
+  for await (const piece of rest(bytes)) {
+    length += piece.length
+    if (length > MAX_TRAILER) {
+      throw new ImageError(
+        'BASE_INVALID',
+        `expected at most ${MAX_TRAILER >> 20} MiB behind the archive's end, found more`,
+      )
+    }
+  }
+}
+
+/** What is left of the stream; leaving the loop does not end it. */
+async function* rest(bytes: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let next = await bytes.next(); !next.done; next = await bytes.next()) yield next.value
+}
+
+/** What may stand before or at the start of a JSON document: white space, a byte order mark, brackets. */
+const JSON_STARTS = [0x20, 0x09, 0x0a, 0x0d, 0xef, 0x7b, 0x5b]
+
 function checkFits(member: Member, size: number, dataOffset: number, index: ArchiveIndex): void {
-  if (index.members.size >= MAX_MEMBERS) {
+  if (index.members.count >= MAX_MEMBERS) {
     throw new ImageError('BASE_INVALID', `expected at most ${MAX_MEMBERS} members, found more`)
   }
   if (member.size !== size) {
     throw new ImageError(
       'BASE_INVALID',
-      `member "${member.name}": its headers give two sizes, ${member.size} and ${size} bytes`,
+      `member "${shorten(member.name)}": its headers give two sizes, ${member.size} and ${size} bytes`,
     )
   }
   const end = dataOffset + size
   if (index.compression === 'none' && end > index.fingerprint.size) {
     throw new ImageError(
       'BASE_INVALID',
-      `member "${member.name}": expected ${end} bytes of archive, found ${index.fingerprint.size}: it is cut short`,
+      `member "${shorten(member.name)}": expected ${end} bytes of archive, found ${index.fingerprint.size}: it is cut short`,
     )
-  }
-}
-
-/** Bytes on their way to the parser; keeps those that may be header blocks. */
-class Tape {
-  /** Where the bytes that went by end. */
-  position = 0
-  /** Up to here the archive's bytes are not wanted. */
-  skipTo = 0
-  /** Where the next member's header blocks start. */
-  private start = 0
-  private kept: { offset: number; bytes: Uint8Array }[] = []
-
-  add(bytes: Uint8Array): void {
-    if (this.position + bytes.length > this.start) this.kept.push({ offset: this.position, bytes })
-    this.position += bytes.length
-  }
-
-  /** The bytes from the next header's start to `end`. */
-  upTo(end: number): Buffer {
-    const parts = this.kept.map(({ offset, bytes }) =>
-      bytes.subarray(Math.max(0, this.start - offset), Math.max(0, end - offset)),
-    )
-    return Buffer.concat(parts)
-  }
-
-  /** Whether the block where the next header should start is all zeros. */
-  atZeroBlock(): boolean {
-    if (this.position < this.start + BLOCK) return false
-    return this.upTo(this.start + BLOCK).every((byte) => byte === 0)
-  }
-
-  startAt(offset: number): void {
-    this.start = offset
-    this.kept = this.kept.filter((chunk) => chunk.offset + chunk.bytes.length > offset)
-  }
-
-  skipBody(): void {
-    this.skipTo = this.start
-  }
-}
-
-const ZEROS = Buffer.alloc(1 << 20)
-const READ_BYTES = 16 * 1024
-
-/** A plain archive's bytes, with zeros for what the tape says to skip. */
-async function* readSkipping(path: string, tape: Tape): AsyncGenerator<Uint8Array> {
-  const fd = openSync(path, 'r')
-  try {
-    for (;;) {
-      if (tape.skipTo > tape.position) {
-        yield ZEROS.subarray(0, Math.min(ZEROS.length, tape.skipTo - tape.position))
-        continue
-      }
-      const buffer = Buffer.allocUnsafe(READ_BYTES)
-      const count = readSync(fd, buffer, 0, buffer.length, tape.position)
-      if (count === 0) return
-      yield buffer.subarray(0, count)
-    }
-  } finally {
-    closeSync(fd)
   }
 }

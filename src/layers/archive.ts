@@ -4,11 +4,13 @@
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
 import { ImageError, systemCode, systemReason } from '../errors.js'
+import type { Owner } from '../model/owner.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
 import { endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { changed, expectSame } from './fingerprint.js'
-import { headersOf, type Owner } from './layer-headers.js'
+import { headersOf } from './layer-headers.js'
+import type { NarHasher } from './nar.js'
 import { type Entry, Kind, readPlan } from './plan.js'
 import { type Sink, SinkWriter } from './sink.js'
 
@@ -18,6 +20,8 @@ export interface ArchiveOptions {
    * when its size, inode, mtime or ctime is another.
    */
   recheck: boolean
+  /** Sees every entry, and the contents of files as they are read. */
+  nar?: NarHasher | undefined
 }
 
 /**
@@ -26,13 +30,15 @@ export interface ArchiveOptions {
  * @throws ImageError FILE_CHANGED or FILE_UNREADABLE, naming the file
  */
 export function writeArchive(plan: Uint8Array, owner: Owner, sink: Sink, options: ArchiveOptions): number {
+  const { recheck, nar } = options
   const headers = headersOf(owner)
   const out = new SinkWriter(sink)
   out.write(headers.storeDirectories)
   readPlan(plan, (entry, path) => {
     out.write(headers.encode(entry, path))
-    if (entry.kind === Kind.file) copyFile(entry, path, out, options.recheck)
-    else if (entry.kind === Kind.directory && options.recheck) recheckDirectory(entry, path)
+    nar?.entry(entry)
+    if (entry.kind === Kind.file) copyFile(entry, path, out, options)
+    else if (entry.kind === Kind.directory && recheck) recheckDirectory(entry, path)
   })
   out.zeros(endOfArchiveLength(out.total))
   out.end()
@@ -51,16 +57,18 @@ export function archiveSize(plan: Uint8Array, owner: Owner): number {
 }
 
 // A file may have become a symlink, or a fifo that nobody writes to: neither is followed or waited for.
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+export const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, recheck: boolean): void {
-  const fd = attempt(path, () => openSync(fsPath(path), OPEN_FLAGS))
+function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, options: ArchiveOptions): void {
+  const { recheck, nar } = options
+  const fd = attemptRead(path, () => openSync(fsPath(path), OPEN_FLAGS))
   try {
     let left = entry.size
     while (left > 0) {
       const room = Math.min(left, out.buffer.length - out.at)
-      const count = attempt(path, () => readSync(fd, out.buffer, out.at, room, null))
+      const count = attemptRead(path, () => readSync(fd, out.buffer, out.at, room, null))
       if (count === 0) throw changed(pythonRepr(path), `${entry.size} bytes`, `${entry.size - left}`)
+      nar?.contents(out.buffer.subarray(out.at, out.at + count))
       out.advance(count)
       left -= count
     }
@@ -68,7 +76,7 @@ function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, recheck
       expectSame(
         pythonRepr(path),
         entry,
-        attempt(path, () => fstatSync(fd)),
+        attemptRead(path, () => fstatSync(fd)),
       )
   } finally {
     closeSync(fd)
@@ -77,11 +85,11 @@ function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, recheck
 }
 
 function recheckDirectory(entry: Readonly<Entry>, path: string): void {
-  const stats = attempt(path, () => lstatSync(fsPath(path)))
+  const stats = attemptRead(path, () => lstatSync(fsPath(path)))
   expectSame(pythonRepr(path), { ...entry, size: stats.size }, stats)
 }
 
-function attempt<T>(path: string, read: () => T): T {
+export function attemptRead<T>(path: string, read: () => T): T {
   try {
     return read()
   } catch (error) {

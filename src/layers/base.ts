@@ -2,128 +2,116 @@
  * A base image's archive as docker, podman, skopeo and nixpkgs write it (Docker image specification v1.2):
  * `manifest.json` names the image config and the layers, each a member of the archive.
  */
-import { posix } from 'node:path'
 import { ImageError } from '../errors.js'
+import { type Digest, isDigest } from '../model/digest.js'
+import type { Member } from '../model/member.js'
+import type { FileRange, Range } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
 import { parseJson } from '../python/parse-json.js'
-import { type Member, TYPE } from '../tar/header.js'
-import { type ArchiveIndex, type IndexedMember, indexArchive } from './archive-index.js'
-import type { Compression } from './decompress.js'
-import type { Fingerprint } from './fingerprint.js'
+import { trimSlashes } from '../python/paths.js'
+import { type ArchiveIndex, indexArchive } from './archive-index.js'
+import { expectOwnNames, findLayer, type Resolved } from './base-layers.js'
+import { shorten } from './member-table.js'
 
 export interface BaseLayer {
+  /** As a docker-archive holds it. It may be a link, which has no data of its own: then `size` is 0. */
   member: Member
-  /** Where the layer's data starts in the uncompressed archive, in bytes. */
-  dataOffset: number
-  /** In hex, as the base's image config has it. */
-  diffId: string
+  /** Where its data lies in the uncompressed archive: behind its own member, or behind the one that its link leads to. */
+  range: Range
+  /** As the image config claims. */
+  diffId: Digest
 }
 
 export interface BaseImage {
-  path: string
-  compression: Compression
-  fingerprint: Fingerprint
+  /** The archive; its layers are ranges of it. */
+  file: Omit<FileRange, 'range'>
   layers: BaseLayer[]
-  /** `NAME=value` entries of its config; none when the config or `Env` is null. */
-  env: string[]
+  /** The image config, byte for byte. */
+  config: Uint8Array
+  /** `NAME:TAG` */
+  names: string[]
+  /** Of its manifest, in whole seconds since the epoch. */
+  mtime: number
 }
+
+/**
+ * Docker mounts 127 layers, Linux 500; real images have tens. It is a bound on what one line of a base can
+ * make of memory and messages, far from all that can be run.
+ */
+const MAX_LAYERS = 10_000
+
+/** Of a document of a base. Those of real images have hundreds; this many take less than 50 MB. */
+const MAX_VALUES = 250_000
 
 /** @throws ImageError BASE_INVALID naming the archive and what in it is not as expected */
 export async function openBase(task: { path: string }): Promise<BaseImage> {
   const index = await indexArchive(task.path)
-  const manifest = document(index, 'manifest.json')
-  const first = item(manifest, 0)
+  const { path, compression, fingerprint } = index
+  const { value: manifest } = document(index, 'manifest.json')
+  const first = Array.isArray(manifest) ? manifest[0] : undefined
   const configName = get(first, 'Config')
   const names = get(first, 'Layers')
   if (typeof configName !== 'string' || !isTexts(names)) {
     throw invalid(
-      index,
+      path,
       'manifest.json: expected "Config", a string, and "Layers", a list of strings, in its first element',
     )
   }
-  const image = document(index, configName)
+  if (names.length > MAX_LAYERS)
+    throw invalid(path, `manifest.json: expected at most ${MAX_LAYERS} layers, found ${names.length}`)
+  const { value: image, bytes: config } = document(index, configName)
   const diffIds = get(get(image, 'rootfs'), 'diff_ids')
-  if (!isTexts(diffIds)) throw invalid(index, `${configName}: expected "rootfs.diff_ids", a list of strings`)
+  if (!isTexts(diffIds))
+    throw invalid(path, `${shorten(configName)}: expected "rootfs.diff_ids", a list of strings`)
   if (diffIds.length !== names.length) {
     throw invalid(
-      index,
+      path,
       `expected a diff ID for each layer, found ${diffIds.length} diff_ids for ${names.length} layers`,
     )
   }
-  const env = get(get(image, 'config'), 'Env') ?? []
-  if (!isTexts(env)) throw invalid(index, `${configName}: expected "config.Env" to be a list of strings`)
+  const resolved: Resolved = new Map()
   const layers = names.map((name, i) => ({
-    ...layerMember(index, name),
-    diffId: diffIds[i]!.replace(/^sha256:/, ''),
+    ...attempt(path, () => findLayer(index.members, name, resolved)),
+    diffId: attempt(path, () => digestOf(diffIds[i]!)),
   }))
-  return { path: index.path, compression: index.compression, fingerprint: index.fingerprint, layers, env }
-}
-
-function layerMember(index: ArchiveIndex, name: string): { member: Member; dataOffset: number } {
-  const member = index.members.get(name.replace(/\/+$/, ''))
-  if (member === undefined)
-    throw invalid(index, `expected the layer "${name}" that manifest.json lists, found no such member`)
-  resolveLinks(index, member)
-  const { dataOffset, ...plain } = member
-  return { member: plain, dataOffset }
-}
-
-/** A layer may be a link to another member, whose data is then that layer's. Checks that it leads to a file. */
-function resolveLinks(index: ArchiveIndex, layer: IndexedMember): void {
-  const seen = new Set<IndexedMember>()
-  let member = layer
-  while (member.type === TYPE.symlink || member.type === TYPE.link) {
-    if (seen.has(member))
-      throw invalid(index, `layer "${layer.name}": expected a file, found a loop of links`)
-    seen.add(member)
-    const target =
-      member.type === TYPE.link ? member.linkname : posix.join(posix.dirname(member.name), member.linkname)
-    const next = findNormalised(index, posix.normalize(target))
-    if (next === undefined)
-      throw invalid(
-        index,
-        `layer "${layer.name}": expected its link target "${target}", found no such member`,
-      )
-    if (member.size > 0)
-      throw invalid(index, `layer "${layer.name}": expected a link without data, found ${member.size} bytes`)
-    member = next
-  }
-  if (['3', '4', '5', '6'].includes(member.type))
-    throw invalid(index, `layer "${layer.name}": expected a file, found type "${member.type}"`)
-  if (member.type === 'S' || [...(member.pax?.keys() ?? [])].some((key) => key.startsWith('GNU.sparse.'))) {
-    throw invalid(
-      index,
-      `layer "${layer.name}": expected a plain file, found one stored as a GNU sparse file`,
-    )
+  attempt(path, () => expectOwnNames(layers))
+  const tags = get(first, 'RepoTags')
+  return {
+    file: { kind: 'range', path, compression, fingerprint },
+    layers,
+    config,
+    names: isTexts(tags) ? tags : [],
+    mtime: Math.trunc(index.members.get('manifest.json')!.mtime),
   }
 }
 
-function findNormalised(index: ArchiveIndex, name: string): IndexedMember | undefined {
-  const direct = index.members.get(name)
-  if (direct !== undefined) return direct
-  for (const member of index.members.values()) if (posix.normalize(member.name) === name) return member
-  return undefined
+function digestOf(diffId: string): Digest {
+  const digest = diffId.startsWith('sha256:') ? diffId : `sha256:${diffId}`
+  if (isDigest(digest)) return digest
+  throw new ImageError('BASE_INVALID', `expected diff IDs of SHA-256, found "${diffId.slice(0, 80)}"`)
 }
 
-function document(index: ArchiveIndex, name: string): Json {
-  const member = index.members.get(name.replace(/\/+$/, ''))
+function document(index: ArchiveIndex, name: string): { value: Json; bytes: Buffer } {
+  const { path } = index
+  const member = index.members.get(trimSlashes(name))
   if (member === undefined) {
     throw invalid(
-      index,
-      `expected a member "${name}", found none`,
+      path,
+      `expected a member "${shorten(name)}", found none`,
       'the base must be an archive as docker save, podman save or skopeo write it',
     )
   }
   const body = index.documents.get(member.dataOffset)
   if (body === undefined)
     throw invalid(
-      index,
-      `${name}: expected a JSON document of at most 4 MiB, found ${member.size} bytes of something else`,
+      path,
+      `${shorten(name)}: expected a JSON document of at most 4 MiB, found ${member.size} bytes of something else`,
     )
   try {
-    return parseJson(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body)
+    return { value: parseJson(text, MAX_VALUES), bytes: body }
   } catch (error) {
-    throw invalid(index, `${name}: ${error instanceof Error ? error.message : String(error)}`)
+    throw invalid(path, `${shorten(name)}: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 
@@ -131,14 +119,18 @@ function get(value: Json | undefined, key: string): Json | undefined {
   return value instanceof Map ? value.get(key) : undefined
 }
 
-function item(value: Json, i: number): Json | undefined {
-  return Array.isArray(value) ? value[i] : undefined
-}
-
 function isTexts(value: Json | undefined): value is string[] {
   return Array.isArray(value) && value.every((text) => typeof text === 'string')
 }
 
-function invalid(index: ArchiveIndex, problem: string, hint?: string): ImageError {
-  return new ImageError('BASE_INVALID', `base image ${index.path}: ${problem}`, { hint })
+function attempt<T>(path: string, find: () => T): T {
+  try {
+    return find()
+  } catch (error) {
+    throw error instanceof ImageError ? invalid(path, error.message, error.hint) : error
+  }
+}
+
+function invalid(path: string, problem: string, hint?: string): ImageError {
+  return new ImageError('BASE_INVALID', `base image ${path}: ${problem}`, { hint })
 }

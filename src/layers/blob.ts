@@ -1,39 +1,37 @@
 /** A layer as a blob in a file, in one pass: its digests are known when its bytes are in place. */
+import type { BlobCompression } from '../model/compression.js'
+import type { MadeBlob } from '../model/layer.js'
+import type { Recipe } from '../model/recipe.js'
 import { HashingSink } from './checksum.js'
-import { type BlobCompression, compressor } from './compress.js'
-import { type LayerContent, writeContent } from './content.js'
+import { compressor } from './compress.js'
 import { FileSink } from './file-sink.js'
+import { NarHasher } from './nar.js'
+import { writeRecipes } from './recipes.js'
 
 export interface BlobTask {
-  content: LayerContent
+  recipe: Recipe
   compression: BlobCompression
   /** An existing file, and where in it the blob starts, in bytes. */
   file: string
   offset: number
-}
-
-/** Digests are SHA-256 in hex, sizes in bytes. */
-export interface Blob {
-  /** Of the archive: the layer's diff ID. */
-  diffId: string
-  size: number
-  /** Of the blob, which is the archive compressed. */
-  digest: string
-  blobSize: number
+  /** Whether to compute the NAR hashes of the store paths too. */
+  nar?: boolean | undefined
 }
 
 /** @throws ImageError FILE_CHANGED, FILE_UNREADABLE, OUTPUT_FAILED */
-export async function writeBlob(task: BlobTask): Promise<Blob> {
+export async function writeBlob(task: BlobTask): Promise<MadeBlob> {
   const file = new FileSink(task.file, task.offset)
   try {
     const plain = task.compression.kind === 'none'
     const compressed = plain ? undefined : new HashingSink(file)
     const packing = await compressor(task.compression, compressed ?? file)
     const archive = new HashingSink(packing)
-    const size = writeContent(task.content, archive)
+    const nar = task.nar && task.recipe.kind === 'store' ? new NarHasher() : undefined
+    await writeRecipes([task.recipe], archive, nar)
     packing.finish()
     const diffId = archive.digest()
-    return { diffId, size, digest: compressed?.digest() ?? diffId, blobSize: file.size }
+    const digest = compressed?.digest() ?? diffId
+    return { diffId, size: archive.size, digest, blobSize: file.size, narHashes: nar?.finish() }
   } finally {
     file.close()
   }

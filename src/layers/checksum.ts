@@ -1,29 +1,47 @@
 /** The checksum pass: what a layer's archive is called, before a byte of it is written. */
 import { createHash } from 'node:crypto'
-import { writeArchive } from './archive.js'
-import type { Owner } from './layer-headers.js'
+import { type Digest, fromHex } from '../model/digest.js'
+import type { Owner } from '../model/owner.js'
+import type { Recipe } from '../model/recipe.js'
+import { archiveSize, writeArchive } from './archive.js'
+import { NarHasher } from './nar.js'
+import { writeRecipes } from './recipes.js'
 import type { Sink } from './sink.js'
 import { type LayerPlan, planStorePaths } from './walk.js'
 
 export interface Checksum {
-  /** SHA-256 of the archive, in hex: the layer's diff ID without its algorithm. */
-  digest: string
+  /** Of the archive. */
+  diffId: Digest
   /** The archive's size in bytes. */
   size: number
 }
 
-export interface LayerChecksum extends Checksum {
-  /** What the streaming pass writes the same bytes from. */
-  plan: Uint8Array
-  /** As in {@link LayerPlan}. */
-  fresh: boolean
-}
-
-export interface ChecksumTask {
+export interface StorePaths {
   paths: readonly string[]
   owner: Owner
+}
+
+/** What store paths hold, and the size in bytes of their archive. */
+export interface PlannedLayer extends LayerPlan {
+  size: number
+}
+
+export interface LayerChecksum extends PlannedLayer, Checksum {
+  /** As {@link NarHasher.finish} gives them, where they were asked for. */
+  narHashes?: (string | undefined)[] | undefined
+}
+
+export interface ChecksumTask extends StorePaths {
   /** What the paths hold, where that is known already. */
   planned?: LayerPlan | undefined
+  /** Whether to compute the NAR hashes of the paths too. */
+  nar?: boolean | undefined
+}
+
+/** @throws ImageError as {@link planStorePaths} */
+export function planLayer({ paths, owner }: StorePaths): PlannedLayer {
+  const { plan, fresh } = planStorePaths(paths)
+  return { plan, fresh, size: archiveSize(plan, owner) }
 }
 
 /** @throws ImageError as {@link planStorePaths} and {@link writeArchive} */
@@ -31,8 +49,16 @@ export function checksumLayer(task: ChecksumTask): LayerChecksum {
   const { plan, fresh } = task.planned ?? planStorePaths(task.paths)
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
-  const size = writeArchive(plan, task.owner, sink, { recheck: false })
-  return { digest: sink.digest(), size, plan, fresh }
+  const nar = task.nar ? new NarHasher() : undefined
+  const size = writeArchive(plan, task.owner, sink, { recheck: false, nar })
+  return { diffId: sink.digest(), size, plan, fresh, narHashes: nar?.finish() }
+}
+
+/** @throws ImageError as {@link writeRecipes} */
+export async function digestRecipe(recipe: Recipe): Promise<Checksum> {
+  const sink = new DigestSink()
+  await writeRecipes([recipe], sink)
+  return { diffId: sink.digest(), size: sink.size }
 }
 
 /** 256 KiB stays in the cache between reading and hashing. */
@@ -41,6 +67,8 @@ const buffer = Buffer.allocUnsafeSlow(256 * 1024)
 /** A sink that keeps only the digest. */
 export class DigestSink implements Sink {
   private readonly hash = createHash('sha256')
+  /** Bytes so far. */
+  size = 0
 
   lend(): Buffer {
     return buffer
@@ -48,10 +76,11 @@ export class DigestSink implements Sink {
 
   accept(used: number): void {
     this.hash.update(buffer.subarray(0, used))
+    this.size += used
   }
 
-  digest(): string {
-    return this.hash.digest('hex')
+  digest(): Digest {
+    return fromHex(this.hash.digest('hex'))
   }
 }
 
@@ -59,6 +88,8 @@ export class DigestSink implements Sink {
 export class HashingSink implements Sink {
   private readonly hash = createHash('sha256')
   private lent: Buffer = buffer
+  /** Bytes so far. */
+  size = 0
 
   constructor(private readonly inner: Sink) {}
 
@@ -69,10 +100,11 @@ export class HashingSink implements Sink {
 
   accept(used: number): void {
     this.hash.update(this.lent.subarray(0, used))
+    this.size += used
     this.inner.accept(used)
   }
 
-  digest(): string {
-    return this.hash.digest('hex')
+  digest(): Digest {
+    return fromHex(this.hash.digest('hex'))
   }
 }

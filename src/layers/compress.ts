@@ -4,14 +4,8 @@
  * decoders read as one stream.
  */
 import { gzipSync } from 'node:zlib'
+import type { BlobCompression } from '../model/compression.js'
 import { type Sink, SinkWriter } from './sink.js'
-
-export type CompressionKind = 'none' | 'gzip' | 'zstd'
-
-export interface BlobCompression {
-  kind: CompressionKind
-  level: number
-}
 
 /** A sink whose last bytes reach the inner one with `finish`. */
 export interface Compressor extends Sink {

@@ -2,20 +2,21 @@
  * The customisation layer: a prebuilt `layer.tar` beside a file `checksum` that holds its SHA-256. It is
  * copied as it is, once its checksum was found to be true.
  */
-import { closeSync, fstatSync, lstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
-import { join } from 'node:path'
+import { closeSync, fstatSync, lstatSync, readSync, type Stats } from 'node:fs'
 import { ImageError, systemReason } from '../errors.js'
+import { NotRegularError, openRegular, readStart } from '../files/open-regular.js'
+import { type Digest, fromHex, toHex } from '../model/digest.js'
+import type { Member } from '../model/member.js'
+import type { FileRange } from '../model/recipe.js'
 import { fsPath } from '../python/fs-encoding.js'
-import { type Member, newMember } from '../tar/header.js'
+import { newMember } from '../tar/header.js'
 import { type Checksum, DigestSink } from './checksum.js'
-import { expectSame, type Fingerprint, fingerprintOf } from './fingerprint.js'
+import { expectSame, fingerprintOf } from './fingerprint.js'
 import { SinkWriter } from './sink.js'
 import { groupName, userName } from './user-database.js'
 
 export interface CustomisationLayer extends Checksum {
-  /** The path of its archive. */
-  path: string
-  fingerprint: Fingerprint
+  recipe: FileRange
   /** Its header: mode and owner as on disk; name and time are the caller's to set. */
   member: Member
 }
@@ -25,9 +26,12 @@ export interface CustomisationLayer extends Checksum {
  * @throws ImageError CUSTOMISATION_INVALID when a file is missing or the checksum is not that of `layer.tar`
  */
 export function openCustomisation(task: { directory: string }): CustomisationLayer {
-  const path = join(task.directory, 'layer.tar')
-  const checksumPath = join(task.directory, 'checksum')
-  const digest = attempt(checksumPath, () => readFileSync(fsPath(checksumPath), 'utf8')).trim()
+  // Not by `path.join`: where `a` is a symbolic link, the parent of `a/..` is not what it says.
+  const directory = task.directory.replace(/\/+$/, '')
+  const path = `${directory}/layer.tar`
+  const checksumPath = `${directory}/checksum`
+  const text = attempt(checksumPath, () => readStart(fsPath(checksumPath), CHECKSUM_BYTES))
+  const digest = text.toString('utf8').trim()
   if (!/^[0-9a-f]{64}$/.test(digest)) {
     throw invalid(
       `${checksumPath}: expected a SHA-256 of 64 hex digits, found ${JSON.stringify(digest.slice(0, 80))}`,
@@ -36,14 +40,29 @@ export function openCustomisation(task: { directory: string }): CustomisationLay
   const stats = attempt(path, () => lstatSync(fsPath(path)))
   if (!stats.isFile()) throw invalid(`${path}: expected a regular file, found another kind`)
   const found = attempt(path, () => hashFile(path, stats))
-  if (found !== digest) {
+  if (found !== fromHex(digest)) {
     throw invalid(
-      `${path}: expected SHA-256 ${digest} as the file checksum says, found ${found}`,
+      `${path}: expected SHA-256 ${digest} as the file checksum says, found ${toHex(found)}`,
       'rebuild the customisation layer',
     )
   }
-  return { path, digest, size: stats.size, fingerprint: fingerprintOf(stats), member: memberOf(stats) }
+  const { size } = stats
+  return {
+    recipe: {
+      kind: 'range',
+      path,
+      fingerprint: fingerprintOf(stats),
+      compression: 'none',
+      range: { offset: 0, size },
+    },
+    diffId: found,
+    size,
+    member: memberOf(stats),
+  }
 }
+
+/** What is read of the file `checksum`: a digest and white space around it. */
+const CHECKSUM_BYTES = 4096
 
 function memberOf(stats: Stats): Member {
   return {
@@ -56,9 +75,10 @@ function memberOf(stats: Stats): Member {
   }
 }
 
-function hashFile(path: string, stats: Stats): string {
-  const fd = openSync(fsPath(path), 'r')
+function hashFile(path: string, stats: Stats): Digest {
+  const { fd, stats: opened } = openRegular(fsPath(path))
   try {
+    expectSame(path, fingerprintOf(stats), opened)
     const sink = new DigestSink()
     const out = new SinkWriter(sink)
     for (;;) {
@@ -79,7 +99,8 @@ function attempt<T>(path: string, read: () => T): T {
     return read()
   } catch (error) {
     if (error instanceof ImageError) throw error
-    throw new ImageError('CUSTOMISATION_INVALID', `cannot read ${path}: ${systemReason(error)}`, {
+    const reason = error instanceof NotRegularError ? error.message : systemReason(error)
+    throw new ImageError('CUSTOMISATION_INVALID', `cannot read ${path}: ${reason}`, {
       hint: 'the customisation layer is a directory that holds layer.tar and checksum',
       cause: error,
     })

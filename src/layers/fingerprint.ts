@@ -1,14 +1,7 @@
 /** What tells that an archive file is still the one that was looked at. */
 import type { Stats } from 'node:fs'
 import { ImageError } from '../errors.js'
-
-export interface Fingerprint {
-  /** Bytes. */
-  size: number
-  inode: number
-  mtimeMs: number
-  ctimeMs: number
-}
+import type { Fingerprint } from '../model/recipe.js'
 
 export function fingerprintOf(stats: Stats): Fingerprint {
   return { size: stats.size, inode: stats.ino, mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs }

@@ -2,11 +2,12 @@
  * Headers of one layer's members. All share the owner and the time, so an entry whose strings fit is a
  * copy of one template with five fields filled in; any other takes the general way of `tar/header`.
  */
+import type { Member } from '../model/member.js'
+import type { Owner } from '../model/owner.js'
 import { isAscii } from '../python/fs-encoding.js'
 import {
   BLOCK,
   encodeHeader,
-  type Member,
   newMember,
   paddingOf,
   recordLength,
@@ -15,15 +16,6 @@ import {
   writeOctal,
 } from '../tar/header.js'
 import { type Entry, Kind } from './plan.js'
-
-/** Who owns the members of a layer, and their time in whole seconds since the epoch. */
-export interface Owner {
-  mtime: number
-  uid: bigint
-  gid: bigint
-  uname: string
-  gname: string
-}
 
 const TYPE_OF: Record<Kind, string> = {
   [Kind.file]: TYPE.file,

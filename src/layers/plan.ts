@@ -83,12 +83,29 @@ export class PlanWriter {
   }
 }
 
+/** A place between two entries of a plan. */
+export interface PlanCursor {
+  /** Bytes of the plan before it. */
+  at: number
+  /** Paths of the directories that are open there, each with its slash. */
+  parents: readonly string[]
+}
+
+const START: PlanCursor = { at: 0, parents: [] }
+
 /**
  * Calls `visit` for each entry in order, with its whole path. The entry object is reused: copy what is to
  * be kept.
+ * @param visit returns false to end before the entry
+ * @param from where to begin
+ * @returns where it ended: before the entry that was not wanted, or at the end
  */
-export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>, path: string) => void): void {
-  const parents: string[] = []
+export function readPlan(
+  plan: Uint8Array,
+  visit: (entry: Readonly<Entry>, path: string) => boolean | undefined,
+  from = START,
+): PlanCursor {
+  const parents = [...from.parents]
   const buffer = Buffer.from(plan.buffer, plan.byteOffset, plan.length)
   const entry: Entry = {
     kind: 0,
@@ -102,8 +119,9 @@ export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>, path:
     mtimeMs: 0,
     ctimeMs: 0,
   }
-  let at = 0
+  let at = from.at
   while (at < buffer.length) {
+    const before = at
     entry.kind = buffer[at]! as Kind
     entry.depth = buffer.readUInt16LE(at + 1)
     entry.mode = buffer.readUInt16LE(at + 3)
@@ -119,9 +137,10 @@ export function readPlan(plan: Uint8Array, visit: (entry: Readonly<Entry>, path:
     entry.target = decodeText(buffer, nameEnd + 2, targetEnd)
     at = targetEnd
     const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
+    if (visit(entry, path) === false) return { at: before, parents }
     if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
-    visit(entry, path)
   }
+  return { at, parents }
 }
 
 /** Bytes of an entry without its texts. */

@@ -1,39 +1,50 @@
 /** What a worker can be asked to do: the messages between threads, and the functions behind them. */
 import { toWire, type WireError } from '../errors.js'
+import type { MadeBlob } from '../model/layer.js'
+import type { Recipe } from '../model/recipe.js'
 import type { RingMemory } from '../ring/layout.js'
 import { RingWriter } from '../ring/writer.js'
 import type { BaseImage } from './base.js'
-import { type Blob, type BlobTask, writeBlob } from './blob.js'
-import { type ChecksumTask, checksumLayer, type LayerChecksum } from './checksum.js'
-import { type PlannedLayer, planLayer } from './content.js'
+import { type BlobTask, writeBlob } from './blob.js'
+import {
+  type Checksum,
+  type ChecksumTask,
+  checksumLayer,
+  digestRecipe,
+  type LayerChecksum,
+  type PlannedLayer,
+  planLayer,
+  type StorePaths,
+} from './checksum.js'
+import type { Expanded, ExpandTask } from './compressed-ranges.js'
 import type { CustomisationLayer } from './customisation.js'
-import type { Fingerprint } from './fingerprint.js'
-import type { Owner } from './layer-headers.js'
-import type { ExpandTask, RangesTask } from './ranges.js'
-import { type ArchiveTask, streamLayers } from './stream.js'
+import { writeRecipes } from './recipes.js'
+import { type SliceCursor, type SliceTask, writeSlice } from './slices.js'
 
 /** Input and output of each task. */
 export interface Tasks {
-  /** The checksum pass of a store layer. */
+  /** What store paths hold, and how large their archive will be. */
+  plan: { input: StorePaths; output: PlannedLayer }
+  /** The checksum pass of store paths. */
   checksum: { input: ChecksumTask; output: LayerChecksum }
-  /** The streaming pass of store layers: their archives into a ring, one after the other. */
-  archive: { input: { layers: readonly ArchiveTask[]; ring: RingMemory }; output: undefined }
-  /** What a layer holds and how large its archive will be. */
-  plan: { input: { paths: readonly string[]; owner: Owner }; output: PlannedLayer }
-  /** A layer's archive into a file. */
-  blob: { input: BlobTask; output: Blob }
+  /** The checksum pass of what has a recipe. */
+  digest: { input: { recipe: Recipe }; output: Checksum }
+  /** The streaming pass: archives into a ring, one after the other. */
+  stream: { input: { recipes: readonly Recipe[]; ring: RingMemory }; output: undefined }
+  /** A part of an archive into shared memory. */
+  slice: { input: SliceTask; output: SliceCursor | undefined }
+  /** A layer's blob into a file. */
+  blob: { input: BlobTask; output: MadeBlob }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
-  /** The start of a compressed file, plain, into a new file. */
-  expand: { input: ExpandTask; output: Fingerprint }
-  /** Parts of a compressed file into a ring. */
-  ranges: { input: RangesTask & { ring: RingMemory }; output: undefined }
+  /** Parts of a compressed file into a plain one. */
+  expand: { input: ExpandTask; output: Expanded }
   /** Several tasks of the checksum pass, in order; replies to those that fitted into a few milliseconds. */
   several: { input: Several; output: Reply<Tasks[Pass]['output']>[] }
 }
 
 /** The tasks of the checksum pass, and those in its place. */
-export type Pass = 'checksum' | 'plan' | 'blob' | 'openCustomisation'
+export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'openCustomisation'
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
@@ -61,20 +72,20 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
         }
         return replies
       }),
-    checksum: (input) => reply(() => checksumLayer(input)),
-    archive: ({ layers, ring }) => reply(() => streamLayers(layers, new RingWriter(ring))),
     plan: (input) => reply(() => planLayer(input)),
+    checksum: (input) => reply(() => checksumLayer(input)),
+    digest: ({ recipe }) => reply(() => digestRecipe(recipe)),
+    stream: ({ recipes, ring }) =>
+      reply(async () => {
+        await writeRecipes(recipes, new RingWriter(ring))
+        return undefined
+      }),
+    slice: (input) => reply(() => writeSlice(input)),
     blob: (input) => reply(() => writeBlob(input)),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),
-    expand: (input) => reply(async () => (await import('./ranges.js')).expandFile(input)),
-    ranges: ({ ring, ...task }) =>
-      reply(async () => {
-        const { copyCompressedRanges } = await import('./ranges.js')
-        await copyCompressedRanges(task, new RingWriter(ring))
-        return undefined
-      }),
+    expand: (input) => reply(async () => (await import('./compressed-ranges.js')).expandFile(input)),
   }
 
 function runPass<K extends Pass>({

@@ -26,13 +26,22 @@ export interface BlobStore extends BlobReader {
   has(blob: Descriptor): Promise<boolean>
   /** Takes the blob from where the store's owner has it already, under another name; false when it cannot. */
   mount(blob: Descriptor): Promise<boolean>
-  /** @param content the path of a file of just the blob, which stays the caller's, or its bytes */
-  put(blob: Descriptor, content: string | Buffer): Promise<void>
+  /**
+   * @param content the path of a file of just the blob, which stays the caller's, or its bytes
+   * @param options.hashed the digest was taken from just this content a moment ago: it need not be taken again
+   * @throws ImageError IMAGE_INVALID when the content is not what the descriptor says
+   */
+  put(blob: Descriptor, content: string | Buffer, options?: { hashed?: boolean }): Promise<void>
   /**
    * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put.
    * @param tag what it is to be called; undefined: it is there by digest alone. Tags appear with {@link publish}.
    */
   putManifest(manifest: Document, tag: string | undefined): Promise<void>
+  /**
+   * Does all of publishing that may fail and that nobody sees: of several stores, each is finished before the first is
+   * published. {@link publish} does it when it was not done.
+   */
+  finish(): Promise<void>
   /** Makes the tags that were put visible. Until then the store is as before, but for blobs. */
   publish(): Promise<void>
   /** Lets go of everything; what was not published does not appear, and nothing is left of it but whole blobs. */

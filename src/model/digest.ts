@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto'
 export type Digest = `sha256:${string}`
 
 /** Whether the text is a digest of the one kind that is used here. */
-export function isDigest(text: string): text is Digest {
-  return /^sha256:[0-9a-f]{64}$/.test(text)
+export function isDigest(text: unknown): text is Digest {
+  return typeof text === 'string' && /^sha256:[0-9a-f]{64}$/.test(text)
 }
 
 /** The digest of bytes. */

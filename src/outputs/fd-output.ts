@@ -5,7 +5,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { systemCode } from '../errors.js'
-import type { ByteOutput } from './byte-output.js'
+import type { ByteOutput } from '../model/destination.js'
 import { PipeReaders } from './pipe-readers.js'
 import { outputError, readerLeft } from './writable-output.js'
 
@@ -47,7 +47,7 @@ export class FdOutput implements ByteOutput {
     if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd), undefined)
     if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined, undefined)
     const own = reopen(fd)
-    return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined, new PipeReaders(kind.ino))
+    return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined, new PipeReaders(fd))
   }
 
   write(bytes: Uint8Array): void | Promise<void> {

@@ -9,8 +9,13 @@ export class PipeReaders {
   /** A descriptor that was seen reading the pipe, `/proc/PID/fd/N`. */
   private seen: string | undefined
 
-  /** @param inode the pipe's */
-  constructor(private readonly inode: number) {}
+  /** What links to the pipe's descriptors read: `pipe:[INODE]`, of a pipe with a name its path. */
+  private readonly link: string | undefined
+
+  /** @param fd an open descriptor of the pipe */
+  constructor(fd: number) {
+    this.link = linkOf(`/proc/self/fd/${fd}`)
+  }
 
   /** True when a reader was seen before and now there is none; a reader that cannot be seen is never gone. */
   gone(): boolean {
@@ -31,12 +36,20 @@ export class PipeReaders {
 
   private reads(descriptor: string): boolean {
     try {
-      if (readlinkSync(descriptor) !== `pipe:[${this.inode}]`) return false
+      if (this.link === undefined || readlinkSync(descriptor) !== this.link) return false
       // The link's own mode tells what the descriptor was opened for.
       return (lstatSync(descriptor).mode & 0o400) !== 0
     } catch {
       return false
     }
+  }
+}
+
+function linkOf(descriptor: string): string | undefined {
+  try {
+    return readlinkSync(descriptor)
+  } catch {
+    return undefined
   }
 }
 

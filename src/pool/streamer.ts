@@ -1,13 +1,24 @@
 /**
  * The streaming pass, seen from the main thread: layers' archives come out of one ring in order. A layer's
- * archive is produced as soon as it is known what to produce and the producer before it is done, so at
- * layer boundaries the ring does not run dry.
+ * archive is produced as soon as its recipe is known and the producer before it is done, so at layer boundaries
+ * the ring does not run dry.
  */
 import { setImmediate } from 'node:timers/promises'
-import { asImageError, ImageError } from '../errors.js'
-import type { ArchiveTask } from '../layers/stream.js'
+import { asImageError, handled, ImageError } from '../errors.js'
+import { copyPlainRange } from '../layers/ranges.js'
+import type { Write } from '../model/destination.js'
+import type { FileRange, Recipe } from '../model/recipe.js'
 import { createRing, type RingMemory } from '../ring/layout.js'
 import { RingReader } from '../ring/reader.js'
+
+/** Has a thread write the recipes' archives into the ring, one after the other. */
+export type Produce = (recipes: readonly Recipe[], ring: RingMemory) => Promise<unknown>
+
+/** A layer's recipe, and the size of its archive in bytes. */
+export interface Planned {
+  recipe: Recipe
+  size: number
+}
 
 /** A producer's progress. */
 export interface Production {
@@ -17,23 +28,17 @@ export interface Production {
   finished: Promise<void>
 }
 
-/** A store layer whose checksum is known. */
-export interface QueuedLayer {
-  task: ArchiveTask
-  /** Bytes of its archive. */
-  size: number
-}
-
-export type ProduceLayers = (tasks: readonly ArchiveTask[], ring: RingMemory) => Promise<unknown>
-
-interface Place {
+/** A layer whose turn has not come. */
+interface Queued {
   production: Production
-  known: QueuedLayer | undefined
+  /** Set when it is known. */
+  planned: Planned | undefined
 }
 
-export type Write = (bytes: Uint8Array) => void | Promise<void>
-
-/** How much is produced together at most, unless one layer is larger. */
+/**
+ * Small layers that follow each other are produced together, up to this many bytes, since asking a thread takes
+ * longer than a small layer does (60 small layers: 10 ms of 230).
+ */
 const BATCH_BYTES = 4 << 20
 
 /** How many slots are passed on before other events get their turn. */
@@ -48,93 +53,76 @@ export class Streamer {
   private readonly closing = new Promise<void>((resolve) => {
     this.stopWaiting = resolve
   })
-  /** Store layers whose turn has not come, in order. */
-  private readonly places: Place[] = []
+  private readonly queue: Queued[] = []
 
-  /**
-   * Queues a producer behind those before it.
-   * @param produce fills the ring; called when the ring is its own
-   */
-  enqueue(produce: (ring: RingMemory) => Promise<unknown>): Production {
-    const production = newProduction()
-    production.finished = this.queue(() => this.produce([production], produce))
+  constructor(private readonly produce: Produce) {}
+
+  /** Queues a layer behind those before it. */
+  enqueue(planning: Promise<Planned>): Production {
+    const production: Production = { done: false, error: undefined, finished: Promise.resolve() }
+    const queued: Queued = { production, planned: undefined }
+    this.queue.push(queued)
+    const known = planning.then((planned) => {
+      queued.planned = planned
+    })
+    handled(known)
+    production.finished = this.last = this.last.then(() => this.takeTurn(queued, known))
     return production
   }
 
-  /**
-   * Queues a store layer's producer. Layers that are known when their turn comes are produced together
-   * when they are small, since asking a worker takes longer than a small layer does.
-   * @param layer resolves when the layer's checksum is known
-   */
-  enqueueLayer(layer: Promise<QueuedLayer>, produce: ProduceLayers): Production {
-    const place: Place = { production: newProduction(), known: undefined }
-    this.places.push(place)
-    layer.then(
-      (known) => {
-        place.known = known
-      },
-      () => {},
-    )
-    place.production.finished = this.queue(async () => {
-      if (place.production.done) return
-      const failed = await layer.then(
-        () => false,
-        () => true,
-      )
-      const batch = failed ? [place] : this.takeBatch(place)
+  private async takeTurn(first: Queued, known: Promise<void>): Promise<void> {
+    if (first.production.done) return
+    let batch = [first]
+    let error: ImageError | undefined
+    try {
+      await known
+      if (needsNone(first.planned!)) {
+        this.queue.splice(0, this.queue.indexOf(first) + 1)
+        return
+      }
+      batch = this.takeBatch(first)
       for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
-      await this.produce(
-        batch.map(({ production }) => production),
-        async (ring) => {
-          await layer
-          await produce(
-            batch.map(({ known }) => known!.task),
-            ring,
-          )
-        },
-      )
-    })
-    return place.production
+      const recipes = batch.map(({ planned }) => planned!.recipe)
+      if (this.closed === undefined) await this.produce(recipes, this.ring)
+    } catch (thrown) {
+      error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
+    }
+    for (const { production } of batch) Object.assign(production, { done: true, error })
+    this.reader.wake()
   }
 
-  /** The layer, and the known ones behind it up to a few megabytes. */
-  private takeBatch(first: Place): Place[] {
-    this.places.splice(0, this.places.indexOf(first) + 1)
+  /** The layer, and the known ones behind it: a few megabytes, or what comes out of the same packed file. */
+  private takeBatch(first: Queued): Queued[] {
+    this.queue.splice(0, this.queue.indexOf(first) + 1)
     const batch = [first]
-    let bytes = first.known!.size
-    for (let next = this.places[0]; next?.known !== undefined; next = this.places[0]) {
-      bytes += next.known.size
-      if (bytes > BATCH_BYTES) break
+    let bytes = first.planned!.size
+    for (let next = this.queue[0]; next?.planned !== undefined; next = this.queue[0]) {
+      if (needsNone(next.planned)) break
+      bytes += next.planned.size
+      if (bytes > BATCH_BYTES && !sameFile(first.planned!.recipe, next.planned.recipe)) break
       batch.push(next)
-      this.places.shift()
+      this.queue.shift()
     }
     return batch
   }
 
-  private queue(step: () => Promise<void>): Promise<void> {
-    this.last = this.last.then(step)
-    return this.last
-  }
-
-  private async produce(
-    productions: readonly Production[],
-    run: (ring: RingMemory) => Promise<unknown>,
-  ): Promise<void> {
-    let error: ImageError | undefined
-    try {
-      if (this.closed === undefined) await run(this.ring)
-    } catch (thrown) {
-      error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
-    }
-    for (const production of productions) Object.assign(production, { done: true, error })
-    this.reader.wake()
+  /**
+   * Passes a layer's bytes on when those before it are through. A part of a plain file needs no producer: reading it
+   * here takes less than handing it over.
+   * @throws ImageError the producer's, or what the streamer was closed with
+   */
+  async bytes(production: Production, { recipe, size }: Planned, write: Write): Promise<void> {
+    if (size === 0) return
+    if (isPlain(recipe)) return copyPlainRange(recipe, write)
+    await this.copy(production, size, write)
+    await this.settled(production)
   }
 
   /**
    * Passes the next `size` bytes on; a piece is valid only until `write` is done with it.
-   * @throws ImageError the producer's, or ABORTED after {@link close}
+   * @throws ImageError the producer's, or what the streamer was closed with
    */
-  async copy(production: Production, size: number, write: Write): Promise<void> {
+  private async copy(production: Production, size: number, write: Write): Promise<void> {
     let turn = 0
     for (let left = size; left > 0; ) {
       if (this.closed !== undefined) throw this.closed
@@ -153,7 +141,7 @@ export class Streamer {
   }
 
   /** Waits until the producer has also made its last checks. @throws ImageError the producer's */
-  async settled(production: Production): Promise<void> {
+  private async settled(production: Production): Promise<void> {
     await Promise.race([production.finished, this.closing])
     if (this.closed !== undefined) throw this.closed
     if (production.error !== undefined) throw production.error
@@ -167,10 +155,20 @@ export class Streamer {
   }
 }
 
-function tooFew(expected: number, found: number): ImageError {
-  return new ImageError('WORKER_FAILED', `a worker produced ${found} bytes of a layer, expected ${expected}`)
+/** Whether there is nothing for a producer to do. */
+function needsNone({ recipe, size }: Planned): boolean {
+  return size === 0 || isPlain(recipe)
 }
 
-function newProduction(): Production {
-  return { done: false, error: undefined, finished: Promise.resolve() }
+function isPlain(recipe: Recipe): recipe is FileRange {
+  return recipe.kind === 'range' && recipe.compression === 'none'
+}
+
+/** Whether one pass of decompression serves both. */
+function sameFile(a: Recipe, b: Recipe): boolean {
+  return a.kind === 'range' && b.kind === 'range' && a.compression !== 'none' && a.path === b.path
+}
+
+function tooFew(expected: number, found: number): ImageError {
+  return new ImageError('WORKER_FAILED', `a worker produced ${found} bytes of a layer, expected ${expected}`)
 }

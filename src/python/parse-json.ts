@@ -7,16 +7,23 @@ const MAX_DEPTH = 990
 
 export class JsonSyntaxError extends Error {}
 
-/** @throws JsonSyntaxError with line and column, and what was expected and found there. */
-export function parseJson(text: string): Json {
-  return new Parser(text).document()
+/**
+ * @param maxValues how many values there may be, in all: a value of one byte takes a hundred in memory
+ * @throws JsonSyntaxError with line and column, and what was expected and found there
+ */
+export function parseJson(text: string, maxValues = Number.POSITIVE_INFINITY): Json {
+  return new Parser(text, maxValues).document()
 }
 
 class Parser {
   private readonly scanner
   private token: SyntaxKind = SyntaxKind.Unknown
+  private values = 0
 
-  constructor(private readonly text: string) {
+  constructor(
+    private readonly text: string,
+    private readonly maxValues: number,
+  ) {
     this.scanner = createScanner(text, false)
   }
 
@@ -34,6 +41,7 @@ class Parser {
 
   private value(depth: number): Json {
     if (depth > MAX_DEPTH) this.fail(`at most ${MAX_DEPTH} levels of nesting`)
+    if (++this.values > this.maxValues) this.fail(`at most ${this.maxValues} values`)
     switch (this.token) {
       case SyntaxKind.OpenBraceToken:
         return this.object(depth)

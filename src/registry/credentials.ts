@@ -1,77 +1,121 @@
 /**
- * Who to be at a registry, as Docker finds it: `credHelpers`, `credsStore` and `auths` of `config.json` in
- * `DOCKER_CONFIG`, by default `~/.docker`; or `auths` of the file that `REGISTRY_AUTH_FILE` names.
+ * Who to be at a registry, as podman, skopeo and Docker find it (containers-auth.json(5), Docker's `config.json`): the
+ * first file that knows something of the repository has the word. An entry is for a repository, a namespace or a
+ * host; the one that says most of the repository's path is taken.
  */
-import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { ImageError, systemCode, systemReason } from '../errors.js'
+import { aborted, ImageError, systemCode, systemReason } from '../errors.js'
+import { readWhole } from '../files/read-whole.js'
+import { runHelper } from './helper.js'
 
 export type Credentials =
   | { kind: 'password'; username: string; password: string }
   /** An OAuth2 refresh token, which only a token server takes. */
   | { kind: 'identity'; token: string }
 
+const ENTRY = v.object({
+  auth: v.optional(v.string()),
+  username: v.optional(v.string()),
+  password: v.optional(v.string()),
+  identitytoken: v.optional(v.string()),
+})
+type Entry = v.InferOutput<typeof ENTRY>
 const CONFIG = v.object({
-  auths: v.optional(
-    v.record(
-      v.string(),
-      v.object({
-        auth: v.optional(v.string()),
-        username: v.optional(v.string()),
-        password: v.optional(v.string()),
-        identitytoken: v.optional(v.string()),
-      }),
-    ),
-  ),
-  credHelpers: v.optional(v.record(v.string(), v.string())),
-  credsStore: v.optional(v.string()),
+  auths: v.nullish(v.record(v.string(), ENTRY)),
+  credHelpers: v.nullish(v.record(v.string(), v.string())),
+  credsStore: v.nullish(v.string()),
 })
 const HELPER_REPLY = v.object({ Username: v.string(), Secret: v.string() })
+/** What Docker calls its own registry, in files and to helpers. */
+const DOCKER_HUB = 'https://index.docker.io/v1/'
 
-/**
- * @param host as users write it (`docker.io`, `registry.example:5000`)
- * @returns undefined when nothing is known of the registry
- * @throws ImageError CREDENTIALS_INVALID; no secret is part of its message
- */
-export async function findCredentials(
-  host: string,
-  environment: NodeJS.ProcessEnv = process.env,
-): Promise<Credentials | undefined> {
-  const path =
-    environment.REGISTRY_AUTH_FILE ??
-    join(environment.DOCKER_CONFIG ?? join(homedir(), '.docker'), 'config.json')
-  const config = readConfig(path)
-  if (config === undefined) return undefined
-  const server = host === 'docker.io' ? 'https://index.docker.io/v1/' : host
-  const helper = config.credHelpers?.[server] ?? config.credHelpers?.[host] ?? config.credsStore
-  if (helper !== undefined && helper !== '') {
-    const found = await askHelper(helper, server)
-    if (found !== undefined) return found
+/** Finds credentials in one registry. Each helper is asked once. */
+export class CredentialFinder {
+  private readonly asked = new Map<string, Promise<Credentials | undefined>>()
+
+  /** @param host as users write it (`docker.io`, `registry.example:5000`) */
+  constructor(
+    private readonly host: string,
+    private readonly signal: AbortSignal,
+    private readonly environment: NodeJS.ProcessEnv = process.env,
+  ) {}
+
+  /**
+   * @returns undefined when nothing is known of the repository
+   * @throws ImageError CREDENTIALS_INVALID; no secret is part of its message. ABORTED
+   */
+  async find(repository: string): Promise<Credentials | undefined> {
+    for (const path of authFiles(this.environment)) {
+      const found = await this.findIn(path, repository)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
-  const wanted = hostOf(server)
-  const entry = Object.entries(config.auths ?? {}).find(([name]) => hostOf(name) === wanted)?.[1]
-  if (entry === undefined) return undefined
-  if (entry.identitytoken) return { kind: 'identity', token: entry.identitytoken }
-  if (entry.auth) {
-    const [, username, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(entry.auth, 'base64').toString()) ?? []
-    if (username === undefined || password === undefined)
-      throw invalid(
-        `${path}: auths of ${host}: expected "auth" to be base64 of user:password, found other text`,
-      )
-    return { kind: 'password', username, password: password.replace(/\0+$/, '') }
+
+  /** Waits until no helper is left. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.asked.values())
   }
-  if (entry.username === undefined || entry.password === undefined) return undefined
-  return { kind: 'password', username: entry.username, password: entry.password }
+
+  private async findIn(path: string, repository: string): Promise<Credentials | undefined> {
+    const config = await readConfig(path, this.signal)
+    if (config === undefined) return undefined
+    const { host } = this
+    const server = serverOf(host) === 'index.docker.io' ? DOCKER_HUB : host
+    const helper = config.credHelpers?.[server] ?? config.credHelpers?.[host] ?? config.credsStore
+    if (helper) {
+      const found = await this.ask(helper, server)
+      if (found !== undefined) return found
+    }
+    const entry = entryFor(config.auths ?? {}, host, repository)
+    return entry === undefined ? undefined : credentialsOf(entry, `${path}: auths of ${host}`)
+  }
+
+  private ask(helper: string, server: string): Promise<Credentials | undefined> {
+    const before = this.asked.get(helper)
+    if (before !== undefined) return before
+    const answer = askHelper(helper, server, this.signal)
+    this.asked.set(helper, answer)
+    return answer
+  }
 }
 
-function readConfig(path: string): v.InferOutput<typeof CONFIG> | undefined {
+/** In the order of podman and skopeo. */
+function authFiles(environment: NodeJS.ProcessEnv): string[] {
+  const { REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, DOCKER_CONFIG } = environment
+  const home = environment.HOME || homeOfUser()
+  const runtime = XDG_RUNTIME_DIR || `/run/containers/${process.getuid?.() ?? 0}`
+  const inHome = (...names: string[]): string | undefined => home && join(home, ...names)
+  const configHome = XDG_CONFIG_HOME || inHome('.config')
+  const docker = DOCKER_CONFIG || inHome('.docker')
+  const runtimeFile = XDG_RUNTIME_DIR ? join(runtime, 'containers', 'auth.json') : join(runtime, 'auth.json')
+  return [
+    REGISTRY_AUTH_FILE || runtimeFile,
+    configHome && join(configHome, 'containers', 'auth.json'),
+    docker && join(docker, 'config.json'),
+  ].filter((path): path is string => path !== undefined && path !== '')
+}
+
+/** undefined where the user has none. */
+function homeOfUser(): string | undefined {
+  try {
+    return homedir()
+  } catch {
+    return undefined
+  }
+}
+
+async function readConfig(
+  path: string,
+  signal: AbortSignal,
+): Promise<v.InferOutput<typeof CONFIG> | undefined> {
   let text: string
   try {
-    text = readFileSync(path, 'utf8')
+    text = (await readWhole(path, signal))!.toString()
   } catch (error) {
+    if (signal.aborted) throw aborted(signal.reason)
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw invalid(`cannot read ${path}: ${systemReason(error)}`)
   }
@@ -91,17 +135,52 @@ function parseJson(text: string, source: string): unknown {
   }
 }
 
-/** `registry.example:5000` of `https://registry.example:5000/v1/`. */
-function hostOf(server: string): string {
-  return server.replace(/^https?:\/\//, '').replace(/\/.*$/, '')
+/** The entry whose key is the longest beginning of `HOST/REPOSITORY`, by components of the path. */
+function entryFor(auths: Record<string, Entry>, host: string, repository: string): Entry | undefined {
+  const entries = Object.entries(auths)
+  const components = repository.split('/')
+  for (let count = components.length; count >= 0; count--) {
+    const wanted = [host, ...components.slice(0, count)].join('/')
+    const exact = entries.find(([key]) => key === wanted)
+    if (exact !== undefined) return exact[1]
+    const other = entries.find(([key]) => scopeOf(key) === scopeOf(wanted))
+    if (other !== undefined) return other[1]
+  }
+  return undefined
 }
 
-/** The credential helper protocol of docker-credential-helpers. */
-async function askHelper(helper: string, server: string): Promise<Credentials | undefined> {
+/** What a key of `auths` is for. A URL is for its host: that is what old Docker wrote. */
+function scopeOf(key: string): string {
+  const [, scheme, host = '', path = ''] = /^(https?:\/\/)?([^/]*)(.*)$/s.exec(key) ?? []
+  return serverOf(host) + (scheme === undefined ? path : '')
+}
+
+/** All names of Docker Hub are one. */
+function serverOf(host: string): string {
+  return host === 'docker.io' || host === 'registry-1.docker.io' ? 'index.docker.io' : host
+}
+
+function credentialsOf(entry: Entry, where: string): Credentials | undefined {
+  if (entry.identitytoken) return { kind: 'identity', token: entry.identitytoken }
+  if (entry.auth) {
+    const [, username, password] = /^([^:]*):(.*)$/s.exec(Buffer.from(entry.auth, 'base64').toString()) ?? []
+    if (username === undefined || password === undefined)
+      throw invalid(`${where}: expected "auth" to be base64 of user:password, found other text`)
+    return { kind: 'password', username, password: password.replace(/\0+$/, '') }
+  }
+  if (entry.username === undefined || entry.password === undefined) return undefined
+  return { kind: 'password', username: entry.username, password: entry.password }
+}
+
+async function askHelper(
+  helper: string,
+  server: string,
+  signal: AbortSignal,
+): Promise<Credentials | undefined> {
   if (!/^[A-Za-z0-9._-]+$/.test(helper))
     throw invalid(`expected the name of a credential helper, found ${JSON.stringify(helper)}`)
   const program = `docker-credential-${helper}`
-  const { status, output } = await run(program, server)
+  const { status, output } = await runHelper(program, server, signal)
   if (status !== 0) {
     if (/credentials not found/i.test(output)) return undefined
     throw invalid(`${program}: expected credentials for ${server}, found exit status ${status}`)
@@ -111,20 +190,6 @@ async function askHelper(helper: string, server: string): Promise<Credentials | 
   const { Username, Secret } = parsed.output
   if (Username === '<token>') return { kind: 'identity', token: Secret }
   return Secret === '' ? undefined : { kind: 'password', username: Username, password: Secret }
-}
-
-function run(program: string, input: string): Promise<{ status: number | null; output: string }> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(`${program}`, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], timeout: 30_000 })
-    let output = ''
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-    })
-    child.on('error', (error) => reject(invalid(`cannot run ${program}: ${systemReason(error)}`)))
-    child.on('close', (status) => resolve({ status, output }))
-    child.stdin.on('error', () => {})
-    child.stdin.end(input)
-  })
 }
 
 function invalid(message: string): ImageError {

@@ -1,19 +1,24 @@
 /** Names of images in registries, as the distribution project's reference grammar has them. */
+import { type Digest, isDigest } from '../model/digest.js'
 
+/** An image by tag, by digest, or by both; then the digest tells which. */
 export interface RegistryReference {
   /** Host and, if any, port: `registry.example:5000`. */
   host: string
   repository: string
-  tag: string
+  /** `latest` where the text names neither tag nor digest. */
+  tag: string | undefined
+  digest: Digest | undefined
 }
 
 const REPOSITORY = /^[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*$/
 const TAG = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$/
-const DIGEST = /^sha256:[0-9a-f]{64}$/
 const HOST = /^(?:\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/
+/** Bytes of a repository's name with its host, as the grammar bounds it. */
+const LONGEST_NAME = 255
 
 /**
- * @param text `[HOST/]REPOSITORY[:TAG]`; without a host it is Docker Hub's, without a tag it is `latest`
+ * @param text `[HOST/]REPOSITORY[:TAG][@sha256:…]`; without a host it is Docker Hub's
  * @returns undefined when the text is no such reference
  */
 export function parseReference(text: string): RegistryReference | undefined {
@@ -21,15 +26,35 @@ export function parseReference(text: string): RegistryReference | undefined {
   const hasHost = first === 'localhost' || first.includes('.') || first.includes(':')
   const host = hasHost ? first : 'docker.io'
   const path = hasHost ? (rest ?? '') : text
-  const [, name = '', tag = 'latest'] = /^([^:@]*)(?::([^:@]*))?$/.exec(path) ?? []
+  const [, name = '', givenTag, digest] = /^([^:@]*)(?::([^:@]*))?(?:@([^@]*))?$/.exec(path) ?? []
   const repository = host === 'docker.io' && name !== '' && !name.includes('/') ? `library/${name}` : name
-  if (!HOST.test(host) || !REPOSITORY.test(repository) || !TAG.test(tag)) return undefined
-  return { host, repository, tag }
+  if (digest !== undefined && !isDigest(digest)) return undefined
+  const tag = givenTag ?? (digest === undefined ? 'latest' : undefined)
+  if (!isHost(host) || !isRepository(repository, host) || (tag !== undefined && !isTag(tag))) return undefined
+  return { host, repository, tag, digest }
+}
+
+/** @param host counts for the name's length */
+export function isRepository(text: string, host = ''): boolean {
+  return REPOSITORY.test(text) && host.length + 1 + text.length <= LONGEST_NAME
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text)
+}
+
+function isHost(host: string): boolean {
+  return HOST.test(host) && URL.canParse(`https://${host}/`)
+}
+
+/** A name as messages may show it: what may be a user name and a password before the host is left out. */
+export function withoutUserinfo(text: string): string {
+  return text.replace(/^((?:docker:)?(?:.*?\/\/)?).*@(?!sha256:)/s, '$1***@')
 }
 
 /** Where the registry of that name answers. */
 export function apiHost(host: string): string {
-  return host === 'docker.io' ? 'registry-1.docker.io' : host
+  return host === 'docker.io' || host === 'index.docker.io' ? 'registry-1.docker.io' : host
 }
 
 /** Whether the host is this machine: `localhost`, 127.0.0.0/8 or ::1. */
@@ -46,11 +71,12 @@ export interface OtherImage {
 }
 
 /**
- * @param text a tag or digest in the repository of `here`, or `[docker://]HOST/REPOSITORY[:TAG]` in its registry
+ * @param text a tag or digest in the repository of `here`, or `[docker://]HOST/REPOSITORY[:TAG][@DIGEST]` in its registry
  * @returns undefined when the text is none of them
  */
 export function parseOtherImage(text: string, here: RegistryReference): OtherImage | undefined {
-  if (TAG.test(text) || DIGEST.test(text)) return { repository: here.repository, reference: text }
+  if (isTag(text) || isDigest(text)) return { repository: here.repository, reference: text }
   const there = text.includes('/') ? parseReference(text.replace(/^docker:\/\//, '')) : undefined
-  return there?.host === here.host ? { repository: there.repository, reference: there.tag } : undefined
+  if (there?.host !== here.host) return undefined
+  return { repository: there.repository, reference: (there.digest ?? there.tag)! }
 }

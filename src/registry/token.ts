@@ -1,15 +1,25 @@
 /** What a registry asks for with 401, and the header that satisfies it (distribution token specification). */
 import * as v from 'valibot'
 import { ImageError } from '../errors.js'
+import { follow, shown } from './address.js'
+import type { Answer } from './answer.js'
 import type { Credentials } from './credentials.js'
-import { isLoopback } from './reference.js'
-import { type Answer, shown, statusText, type Transport } from './transport.js'
+import { bytesBody } from './sending.js'
+import type { Transport } from './transport.js'
 
 export type Challenge =
   | { scheme: 'basic' }
-  | { scheme: 'bearer'; realm: URL; service: string | undefined; scope: string | undefined }
+  | { scheme: 'bearer'; realm: string; service: string | undefined; scope: string | undefined }
+
+/** What is sent as `Authorization`, and what of it must not be shown. */
+export interface Authorization {
+  header: string
+  secrets: readonly string[]
+}
 
 const TOKEN = v.object({ token: v.optional(v.string()), access_token: v.optional(v.string()) })
+/** Characters that RFC 6750 has for a token are among these; others could not stand in a header. */
+const PRINTABLE = /^[\x21-\x7e]+$/
 
 /** The first known challenge of a `WWW-Authenticate` header; undefined when there is none. */
 export function parseChallenge(header: string | undefined): Challenge | undefined {
@@ -22,21 +32,17 @@ export function parseChallenge(header: string | undefined): Challenge | undefine
       ]),
     )
     const realm = parameters.get('realm')
-    if (realm === undefined || !URL.canParse(realm)) return undefined
-    return {
-      scheme: 'bearer',
-      realm: new URL(realm),
-      service: parameters.get('service'),
-      scope: parameters.get('scope'),
-    }
+    if (realm === undefined) return undefined
+    return { scheme: 'bearer', realm, service: parameters.get('service'), scope: parameters.get('scope') }
   }
   return /\bbasic\b/i.test(header ?? '') ? { scheme: 'basic' } : undefined
 }
 
 /**
- * The `Authorization` header for a challenge.
- * @param scopes what the token must allow, beside what the challenge names
- * @throws ImageError REGISTRY_DENIED without credentials that do, PassingFailure when the token server fails
+ * The authorization for a challenge.
+ * @param scopes what a token must allow, beside what the challenge names
+ * @throws ImageError REGISTRY_DENIED without credentials that do, REGISTRY_FAILED when the token server must not have
+ *   them, PassingFailure when it fails
  */
 export async function authorize(
   challenge: Challenge,
@@ -44,22 +50,21 @@ export async function authorize(
   credentials: Credentials | undefined,
   registry: URL,
   transport: Transport,
-  signal: AbortSignal,
-): Promise<string> {
+): Promise<Authorization> {
   if (challenge.scheme === 'basic') {
     if (credentials?.kind === 'password') return basic(credentials)
     throw denied(`${registry.host}: expected a user name and a password, found none`)
   }
-  const { realm, service } = challenge
-  if (realm.protocol !== 'https:' && !(registry.protocol === 'http:' || isLoopback(realm.host)))
-    throw denied(`${registry.host}: expected a token server with TLS, found ${shown(realm)}`)
+  const { service } = challenge
+  const realm = follow(challenge.realm, registry, 'token server')
   const wanted = [...new Set([...(challenge.scope?.split(' ') ?? []), ...scopes])]
-  const answer = await askForToken(realm, service, wanted, credentials, transport, signal)
-  if (answer.status !== 200) throw denied(`${shown(realm)}: expected a token, found ${statusText(answer)}`)
+  const answer = await askForToken(realm, service, wanted, credentials, transport)
+  if (answer.status !== 200) throw denied(`${shown(realm)}: expected a token, found ${answer.text}`)
   const parsed = v.safeParse(TOKEN, parseJson(answer))
   const token = parsed.success ? (parsed.output.token ?? parsed.output.access_token) : undefined
-  if (token === undefined) throw denied(`${shown(realm)}: expected a token, found none`)
-  return `Bearer ${token}`
+  if (token === undefined || !PRINTABLE.test(token))
+    throw denied(`${shown(realm)}: expected a token, found none`)
+  return { header: `Bearer ${token}`, secrets: [token] }
 }
 
 function askForToken(
@@ -68,7 +73,6 @@ function askForToken(
   scopes: readonly string[],
   credentials: Credentials | undefined,
   transport: Transport,
-  signal: AbortSignal,
 ): Promise<Answer> {
   if (credentials?.kind === 'identity') {
     const form = new URLSearchParams({
@@ -79,22 +83,25 @@ function askForToken(
       ...(service === undefined ? {} : { service }),
     })
     const headers = { 'content-type': 'application/x-www-form-urlencoded' }
-    return transport.ask({ method: 'POST', url: realm, headers, body: Buffer.from(form.toString()), signal })
+    const body = bytesBody(Buffer.from(form.toString()))
+    return transport.ask({ method: 'POST', url: realm, headers, body, secrets: [credentials.token] })
   }
   const url = new URL(realm)
   if (service !== undefined) url.searchParams.set('service', service)
   for (const scope of scopes) url.searchParams.append('scope', scope)
-  const headers = credentials === undefined ? {} : { authorization: basic(credentials) }
-  return transport.ask({ method: 'GET', url, headers, signal })
+  if (credentials === undefined) return transport.ask({ method: 'GET', url })
+  const { header, secrets } = basic(credentials)
+  return transport.ask({ method: 'GET', url, headers: { authorization: header }, secrets })
 }
 
-function basic({ username, password }: { username: string; password: string }): string {
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+function basic({ username, password }: { username: string; password: string }): Authorization {
+  const pair = Buffer.from(`${username}:${password}`).toString('base64')
+  return { header: `Basic ${pair}`, secrets: [pair, password] }
 }
 
-function parseJson(answer: Answer): unknown {
+function parseJson({ body }: Answer): unknown {
   try {
-    return JSON.parse(answer.body.toString())
+    return JSON.parse(body?.toString() ?? '')
   } catch {
     return undefined
   }
@@ -102,6 +109,6 @@ function parseJson(answer: Answer): unknown {
 
 export function denied(message: string): ImageError {
   return new ImageError('REGISTRY_DENIED', message, {
-    hint: 'log in with docker login, or name the file with credentials in REGISTRY_AUTH_FILE',
+    hint: 'log in with docker login or podman login, or name the file with credentials in REGISTRY_AUTH_FILE',
   })
 }

@@ -1,136 +1,163 @@
-/** HTTP to a registry and its neighbours: connections, certificates, proxies, and one answer for each request. */
-import { readFileSync } from 'node:fs'
-import type { Readable } from 'node:stream'
-import { rootCertificates } from 'node:tls'
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici'
-import { ImageError, systemCode, systemReason } from '../errors.js'
-import { isLoopback } from './reference.js'
-import { PassingFailure, retryAfter } from './retry.js'
+/** One request to a registry or its neighbours, and its answer, within deadlines. Redirects are answers too. */
+import { type Dispatcher, request } from 'undici'
+import { ImageError, orAbort, systemCode, systemReason } from '../errors.js'
+import { brief, shown } from './address.js'
+import { type Answer, type Headers, statusText } from './answer.js'
+import { Clock, Progress } from './clock.js'
+import { Connections } from './connections.js'
+import { PassingFailure, type RetryOptions, retryAfter, seconds } from './retry.js'
+import { type Body, Sending } from './sending.js'
 
-export interface Answer {
-  status: number
-  header(name: string): string | undefined
-  body: Buffer
-}
+export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 export interface Question {
-  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  method: Method
   url: URL
   headers?: Record<string, string> | undefined
-  body?: Buffer | Readable | undefined
-  signal: AbortSignal
+  body?: Body | undefined
+  /** What of this must not come back in a message. */
+  secrets?: readonly string[] | undefined
+}
+
+/** An answer whose body is still to come; it must be read, or let go of. */
+export interface Reply extends Headers {
+  pieces: AsyncIterable<Buffer>
+  cancel(): void
 }
 
 /** Answers that pass: too many requests, and the server's own troubles. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
-const LARGEST_ANSWER = 16 << 20
-const TIMEOUTS = { headersTimeout: 120_000, bodyTimeout: 120_000 }
+/** Bytes of an answer that is only for a message, or for nothing. */
+const SHORT_ANSWER = 64 << 10
 
 export class Transport {
-  private readonly direct: Agent
-  private readonly proxied: EnvHttpProxyAgent
+  private readonly connections: Connections
 
   /** @param caFile a PEM file of certificates to trust beside the usual ones @throws ImageError REGISTRY_FAILED */
-  constructor(caFile: string | undefined) {
-    const ca = caFile === undefined ? undefined : [...rootCertificates, readCertificates(caFile)]
-    const connect = { timeout: 15_000, ...(ca === undefined ? {} : { ca }) }
-    this.direct = new Agent({ connect, ...TIMEOUTS })
-    this.proxied = new EnvHttpProxyAgent({ connect, requestTls: connect, proxyTls: connect, ...TIMEOUTS })
+  constructor(
+    caFile: string | undefined,
+    private readonly options: RetryOptions,
+  ) {
+    this.connections = new Connections(caFile, options.patience.connect)
   }
 
   /**
-   * Asks once; redirects are answers too.
-   * @throws PassingFailure when there is no answer, or one that passes
+   * @param limit bytes of the body of an answer that is no failure
+   * @throws PassingFailure when there is no answer, or one that passes; ImageError REGISTRY_FAILED, ABORTED
    */
-  async ask({ method, url, headers, body, signal }: Question): Promise<Answer> {
-    const dispatcher: Dispatcher = isLoopback(url.host) ? this.direct : this.proxied
+  async ask(question: Question, limit = SHORT_ANSWER): Promise<Answer> {
+    const reply = await this.open(question)
+    return this.finish(question, reply, limit)
+  }
+
+  /** Reads the rest of an answer. @throws as {@link ask} does */
+  async finish({ method, url, secrets = [] }: Question, reply: Reply, limit = SHORT_ANSWER): Promise<Answer> {
+    const { status, header } = reply
+    const body = await readUpTo(status < 300 ? limit : SHORT_ANSWER, reply.pieces)
+    const text = statusText(status, body, secrets)
+    if (!PASSING.has(status)) return { status, header, body, text }
+    const error = new ImageError('REGISTRY_FAILED', `${method} ${shown(url)}: ${text}`)
+    throw new PassingFailure(error, { after: retryAfter(header('retry-after')) })
+  }
+
+  /** @throws as {@link ask} does, but for answers that pass; reading the body throws the same */
+  async open({ method, url, headers = {}, body }: Question): Promise<Reply> {
+    const { patience, signal, tell } = this.options
+    const about = `${method} ${shown(url)}`
+    const clock = new Clock(signal, about)
+    let notice: NodeJS.Timeout | undefined
+    const sent = (): void => {
+      const time =
+        body === undefined
+          ? patience.headers
+          : patience.commit + (body.weight ?? body.size) / patience.commitRate
+      clock.await(time, `no answer within ${seconds(time)}`)
+      const told = `${about}: no answer for ${seconds(patience.notice)}, it has up to ${seconds(time)}`
+      notice = setTimeout(() => tell(told), patience.notice)
+    }
+    const sending =
+      body === undefined || body.size === 0 ? undefined : new Sending(body, clock, patience, sent)
+    if (sending === undefined) sent()
     try {
-      const answer = await request(url, {
-        method,
-        headers: headers ?? {},
-        body: body ?? null,
-        signal,
-        dispatcher,
-      })
-      const found: Answer = {
-        status: answer.statusCode,
-        header: (name) => {
-          const value = answer.headers[name]
-          return Array.isArray(value) ? value[0] : value
-        },
-        body: await readAll(answer.body, url),
-      }
-      if (!PASSING.has(found.status)) return found
-      throw new PassingFailure(
-        new ImageError('REGISTRY_FAILED', `${method} ${shown(url)}: ${statusText(found)}`),
-        retryAfter(found.header('retry-after')),
+      const answer = await orAbort(
+        request(url, {
+          ...{ method, signal: clock.signal, dispatcher: this.connections.to(url) },
+          headers: body === undefined ? headers : { ...headers, 'content-length': String(body.size) },
+          body: sending?.stream ?? null,
+        }),
+        clock.signal,
       )
-    } catch (error) {
-      if (error instanceof PassingFailure || error instanceof ImageError) throw error
-      if (signal.aborted) throw new ImageError('ABORTED', 'the build was aborted', { cause: error })
-      const about = `${method} ${shown(url)}: `
-      if (isCertificateError(error))
-        throw new ImageError(
-          'REGISTRY_FAILED',
-          `${about}its certificate is not trusted (${systemCode(error)})`,
-          {
-            hint: '--tls-ca FILE names certificates to trust',
-            cause: error,
-          },
-        )
-      throw new PassingFailure(
-        new ImageError('REGISTRY_FAILED', about + systemReason(error), { cause: error }),
-      )
+      clock.rest()
+      return this.reply(answer, clock, about)
+    } catch (thrown) {
+      clock.close()
+      throw sending?.failure ?? failure(thrown, clock, about)
     } finally {
-      if (body !== undefined && !Buffer.isBuffer(body)) body.destroy()
+      clearTimeout(notice)
+      sending?.stream.destroy()
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.direct.destroy(), this.proxied.destroy()])
+    await this.connections.close()
+  }
+
+  private reply({ statusCode, headers, body }: Dispatcher.ResponseData, clock: Clock, about: string): Reply {
+    // It is read, or destroyed on purpose.
+    body.on('error', () => {})
+    const cancel = (): void => {
+      clock.close()
+      body.destroy()
+    }
+    const progress = new Progress(clock, this.options.patience)
+    async function* read(): AsyncGenerator<Buffer> {
+      const pieces: AsyncIterator<Buffer> = body[Symbol.asyncIterator]()
+      try {
+        for (;;) {
+          progress.await()
+          const { done, value } = await orAbort(pieces.next(), clock.signal)
+          if (done) return
+          progress.came(value.length)
+          yield value
+        }
+      } catch (thrown) {
+        throw failure(thrown, clock, about)
+      } finally {
+        cancel()
+      }
+    }
+    const header = (name: string): string | undefined => {
+      const value = headers[name]
+      return Array.isArray(value) ? (name === 'www-authenticate' ? value.join(', ') : value[0]) : value
+    }
+    return { status: statusCode, header, pieces: read(), cancel }
   }
 }
 
-/** A URL without what may be secret in it. */
-export function shown(url: URL): string {
-  return `${url.protocol}//${url.host}${url.pathname}`
-}
-
-/** An answer's status, with the registry's own words (distribution spec, "Error Codes"). */
-export function statusText({ status, body }: Answer): string {
-  let words = ''
-  try {
-    const { errors } = JSON.parse(body.toString()) as { errors?: { code?: unknown; message?: unknown }[] }
-    words = (errors ?? []).map(({ code, message }) => `${String(code)}: ${String(message)}`).join('; ')
-  } catch {
-    // It is no JSON; the status must do.
-  }
-  return words === '' ? `status ${status}` : `status ${status} (${words.slice(0, 300)})`
-}
-
-async function readAll(body: Readable, url: URL): Promise<Buffer> {
+/** @returns undefined when it is longer */
+async function readUpTo(limit: number, pieces: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
   const parts: Buffer[] = []
   let size = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > LARGEST_ANSWER)
-      throw new ImageError(
-        'REGISTRY_FAILED',
-        `${shown(url)}: expected a short answer, found over ${LARGEST_ANSWER} bytes`,
-      )
-    parts.push(part)
+  for await (const piece of pieces) {
+    size += piece.length
+    if (size > limit) return undefined
+    parts.push(piece)
   }
   return Buffer.concat(parts)
 }
 
-function isCertificateError(error: unknown): boolean {
-  return /^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT)/.test(systemCode(error) ?? '')
-}
-
-function readCertificates(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new ImageError('REGISTRY_FAILED', `cannot read ${file}: ${systemReason(error)}`, { cause: error })
-  }
+/** What ended a request, in the terms of this folder. */
+function failure(thrown: unknown, clock: Clock, about: string): ImageError | PassingFailure {
+  if (clock.ended !== undefined) return clock.ended
+  if (thrown instanceof ImageError || thrown instanceof PassingFailure) return thrown
+  const error = (reason: string, hint?: string): ImageError =>
+    new ImageError('REGISTRY_FAILED', `${about}: ${brief(reason)}`, { hint, cause: thrown })
+  const code = systemCode(thrown) ?? ''
+  if (/^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT)/.test(code))
+    return error(`its certificate is not trusted (${code})`, '--tls-ca FILE names certificates to trust')
+  if (!code.startsWith('UND_ERR_') || !(thrown instanceof Error))
+    return new PassingFailure(error(systemReason(thrown)))
+  const reason = systemReason(thrown) === code ? `${thrown.message} (${code})` : systemReason(thrown)
+  // A proxy that wants a password, or does not lead there, will say so again.
+  return /^Proxy response \(4\d\d\)/.test(thrown.message) ? error(reason) : new PassingFailure(error(reason))
 }

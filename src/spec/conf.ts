@@ -2,22 +2,14 @@
 import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
 import { asImageError, ImageError, systemReason } from '../errors.js'
+import type { Owner } from '../model/owner.js'
 import { type DateTime, isoFormat, parseIsoFormat, timestamp, utcNow } from '../python/datetime.js'
 import { type Json, JsonNumber } from '../python/json.js'
 import { JsonSyntaxError, parseJson } from '../python/parse-json.js'
-
-/** Who owns the members of store layers, and their time. */
-export interface Ownership {
-  /** Whole seconds since the epoch. */
-  mtime: number
-  uid: bigint
-  gid: bigint
-  uname: string
-  gname: string
-}
+import { envEntries } from './env.js'
 
 /** A validated configuration. */
-export interface Conf extends Ownership {
+export interface Conf extends Owner {
   architecture: string
   /** The image's `config` object, passed through unchanged. */
   config: Json
@@ -30,19 +22,29 @@ export interface Conf extends Ownership {
   storeLayers: string[][]
   /** Directory that holds `layer.tar` and `checksum`. */
   customisationLayer: string
+  /** Paths of layer files; what nixpkgs writes has none. */
+  knownLayers?: string[] | undefined
 }
 
 /** @throws ImageError CONF_UNREADABLE or CONF_INVALID, naming the file and the key. */
 export function readConf(path: string): Conf {
-  let bytes: Buffer
   try {
-    bytes = readFileSync(path)
+    return decodeConf(readFileSync(path), path)
   } catch (error) {
-    throw new ImageError('CONF_UNREADABLE', `cannot read the configuration ${path}: ${systemReason(error)}`, {
-      cause: error,
-    })
+    throw asReadError(error, path)
   }
-  return parseConf(decode(bytes, path), path)
+}
+
+function asReadError(error: unknown, path: string): ImageError {
+  if (error instanceof ImageError) return error
+  return new ImageError('CONF_UNREADABLE', `cannot read the configuration ${path}: ${systemReason(error)}`, {
+    cause: error,
+  })
+}
+
+/** As {@link parseConf}, of the document's bytes. */
+export function decodeConf(bytes: Buffer, source: string): Conf {
+  return parseConf(decode(bytes, source), source)
 }
 
 /**
@@ -65,6 +67,8 @@ export function parseConf(text: string, source: string): Conf {
   }
   const result = v.safeParse(CONF, Object.fromEntries(document))
   if (!result.success) throw invalid(source, result.issues[0])
+  const { config, from_image } = result.output
+  if (from_image !== null) envEntries(config as Json, source)
   return toConf(result.output)
 }
 
@@ -73,8 +77,8 @@ const TEXT = v.pipe(v.string('a string'), NO_NUL)
 const PATH = v.pipe(TEXT, v.nonEmpty('a path that is not empty'))
 const ID = v.pipe(
   v.union([v.string(), v.instance(JsonNumber)], 'an integer, as a number or a string'),
-  v.check((id) => /^\s*[-+]?\d+(_\d+)*\s*$/.test(digits(id)), 'an integer, as a number or a string'),
-  v.transform((id) => BigInt(digits(id).replaceAll(/[\s+_]/g, ''))),
+  v.check((id) => pythonInt(id) !== undefined, 'an integer, as a number or a string'),
+  v.transform((id) => pythonInt(id)!),
 )
 const TIME = v.pipe(
   v.string('"now" or an ISO 8601 time'),
@@ -94,10 +98,16 @@ const CONF = v.object({
   gid: ID,
   uname: TEXT,
   gname: TEXT,
+  known_layers: v.optional(v.array(PATH, 'a list of paths of layer files')),
 })
 
-function digits(id: string | JsonNumber): string {
-  return typeof id === 'string' ? id : id.text
+/** `int(id)`: of a number with a fraction the whole part; undefined where Python raises an error. */
+function pythonInt(id: string | JsonNumber): bigint | undefined {
+  const text = typeof id === 'string' ? id : id.text
+  if (/^\s*[-+]?\d+(_\d+)*\s*$/.test(text)) return BigInt(text.replaceAll(/[\s+_]/g, ''))
+  return id instanceof JsonNumber && Number.isFinite(Number(text))
+    ? BigInt(Math.trunc(Number(text)))
+    : undefined
 }
 
 function toConf(raw: v.InferOutput<typeof CONF>): Conf {
@@ -117,6 +127,7 @@ function toConf(raw: v.InferOutput<typeof CONF>): Conf {
     gid: raw.gid,
     uname: raw.uname,
     gname: raw.gname,
+    ...(raw.known_layers === undefined ? {} : { knownLayers: raw.known_layers }),
   }
 }
 

@@ -4,37 +4,44 @@
  * drops what re-encoding one needs (raw types, undecodable bytes, global records, large numbers).
  */
 import { ImageError } from '../errors.js'
+import type { Member } from '../model/member.js'
 import { fsDecode } from '../python/fs-encoding.js'
-import { BLOCK, type Member, paddingOf, TYPE } from './header.js'
-
-export type PaxRecords = Map<string, string>
+import { trimSlashes } from '../python/paths.js'
+import { BLOCK, paddingOf, TYPE } from './header.js'
+import { decodeRecords, type PaxRecords, type PaxState } from './pax.js'
 
 /**
  * @param group the blocks from the end of the member before to the start of this one's data
- * @param globals records of the global headers so far; those in `group` are added to it
+ * @param state of the archive so far; what `group` says for all members that follow is put into it
  * @returns the member; undefined when the group starts with the zero block that ends an archive
  * @throws ImageError BASE_INVALID for a number field or record that cannot be read
  */
-export function decodeMember(group: Buffer, globals: PaxRecords): Member | undefined {
-  const pax: PaxRecords = new Map()
-  const long: { name?: string; linkname?: string } = {}
-  let hasPax = false
+export function decodeMember(group: Buffer, state: PaxState): Member | undefined {
+  const extensions: ((member: Member) => void)[] = []
   let offset = 0
   while (offset + BLOCK <= group.length) {
     const block = group.subarray(offset, offset + BLOCK)
     if (block.every((byte) => byte === 0)) return undefined
+    if (offset + BLOCK === group.length) {
+      const member = decodeBlock(block)
+      applyRecords(member, state.globals)
+      // CPython reads what an extended header belongs to first: of several, the first has the last word.
+      for (const extend of extensions.reverse()) extend(member)
+      if (member.type === TYPE.directory) member.name = trimSlashes(member.name)
+      return member
+    }
     const flag = String.fromCharCode(block[156]!)
-    const isLast = offset + BLOCK === group.length
-    if (isLast)
-      return finish(decodeBlock(block), hasPax ? new Map([...globals, ...pax]) : new Map(globals), long)
     const size = Number(decodeNumber(block, 124, 12))
     const payload = group.subarray(offset + BLOCK, offset + BLOCK + size)
-    if (flag === 'g') decodeRecords(payload, globals)
+    if (flag === 'g') state.globals = decodeRecords(payload, state)
     else if (flag === 'x' || flag === 'X') {
-      hasPax = true
-      decodeRecords(payload, pax)
-    } else if (flag === 'L') long.name = field(payload, 0, size)
-    else if (flag === 'K') long.linkname = field(payload, 0, size)
+      const records = decodeRecords(payload, state)
+      extensions.push((member) => applyRecords(member, records))
+    } else if (flag === 'L' || flag === 'K') {
+      const text = field(payload, 0, size)
+      state.spend(0, size)
+      extensions.push((member) => Object.assign(member, flag === 'L' ? { name: text } : { linkname: text }))
+    }
     offset += BLOCK + size + paddingOf(size)
   }
   throw new ImageError('BASE_INVALID', 'a member header is cut short')
@@ -45,7 +52,7 @@ function decodeBlock(block: Buffer): Member {
   const name = field(block, 0, 100)
   const prefix = field(block, 345, 155)
   const type = flag === '\0' && name.endsWith('/') ? TYPE.directory : flag
-  const shortName = type === TYPE.directory ? name.replace(/\/+$/, '') : name
+  const shortName = type === TYPE.directory ? trimSlashes(name) : name
   return {
     name: prefix !== '' && !'LKS'.includes(type) ? `${prefix}/${shortName}` : shortName,
     mode: Number(decodeNumber(block, 100, 8) & 0o7777n),
@@ -62,40 +69,24 @@ function decodeBlock(block: Buffer): Member {
   }
 }
 
-/** Applies long names and pax records to the fields of the ustar block. */
-function finish(member: Member, pax: PaxRecords, long: { name?: string; linkname?: string }): Member {
-  const found: Member = { ...member, ...long, pax }
-  const text = (key: string): string | undefined => pax.get(key)
-  found.name = text('path')?.replace(/\/+$/, '') ?? found.name
-  found.linkname = text('linkpath') ?? found.linkname
-  found.uname = text('uname') ?? found.uname
-  found.gname = text('gname') ?? found.gname
-  found.uid = integer(text('uid')) ?? found.uid
-  found.gid = integer(text('gid')) ?? found.gid
-  const size = integer(text('size'))
-  if (size !== undefined) found.size = safe(size, 'size')
-  const mtime = text('mtime')
-  if (mtime !== undefined) found.mtime = float(mtime)
-  if (found.type === TYPE.directory) found.name = found.name.replace(/\/+$/, '')
-  return found
-}
-
-/** `LEN KEY=VALUE\n` records; with `hdrcharset=BINARY` or invalid UTF-8 the bytes are kept as surrogates. */
-function decodeRecords(payload: Buffer, into: PaxRecords): void {
-  const charset = /\d+ hdrcharset=([^\n]+)\n/.exec(payload.toString('latin1'))
-  if (charset !== null) into.set('hdrcharset', charset[1]!)
-  let offset = 0
-  while (offset < payload.length) {
-    const head = /^(\d+) ([^=]+)=/.exec(payload.toString('latin1', offset, offset + 1024))
-    if (head === null) return
-    const length = Number(head[1])
-    if (length < head[0].length + 1 || offset + length > payload.length) {
-      throw new ImageError('BASE_INVALID', `a pax record has the length ${head[1]}, which does not fit`)
-    }
-    const key = fsDecode(Buffer.from(head[2]!, 'latin1'))
-    into.set(key, fsDecode(payload.subarray(offset + head[0].length, offset + length - 1)))
-    offset += length
+/** Puts pax records in place of the fields of the ustar block (`TarInfo._apply_pax_info`). */
+function applyRecords(member: Member, pax: PaxRecords): void {
+  const path = pax.get('path')
+  if (path !== undefined) member.name = trimSlashes(path)
+  member.linkname = pax.get('linkpath') ?? member.linkname
+  member.uname = pax.get('uname') ?? member.uname
+  member.gname = pax.get('gname') ?? member.gname
+  member.uid = integer(pax.get('uid')) ?? member.uid
+  member.gid = integer(pax.get('gid')) ?? member.gid
+  const size = integer(pax.get('size'))
+  if (size !== undefined) member.size = safe(size, 'size')
+  const mtime = pax.get('mtime')
+  if (mtime !== undefined) {
+    const value = float(mtime)
+    member.mtime = value ?? 0
+    member.hasFloatTime = value !== undefined
   }
+  member.pax = pax
 }
 
 /** A NUL-terminated text field (`tarfile.nts`). */
@@ -123,18 +114,32 @@ function decodeNumber(block: Buffer, offset: number, width: number): bigint {
 function safe(value: bigint, key: string): number {
   const number = Number(value)
   if (Number.isSafeInteger(number)) return number
-  throw new ImageError('BASE_INVALID', `a member header has the ${key} ${value}, which is out of range`)
+  throw new ImageError(
+    'BASE_INVALID',
+    `a member header has the ${key} ${String(value).slice(0, 40)}, which is out of range`,
+  )
 }
 
-/** `int(text)`; 0 where Python raises ValueError, as `_apply_pax_info` does. */
+/** `int(text)`; 0 where Python raises ValueError, as for more digits than `sys.int_info` allows. */
 function integer(text: string | undefined): bigint | undefined {
   if (text === undefined) return undefined
-  return /^\s*[-+]?\d+\s*$/.test(text) ? BigInt(text.trim().replace(/^\+/, '')) : 0n
+  const trimmed = text.trim().replace(/^\+/, '')
+  const digits = trimmed.replaceAll('_', '')
+  return /^-?\d+(_\d+)*$/.test(trimmed) && digits.length <= MAX_DIGITS ? BigInt(digits) : 0n
 }
 
-/** `float(text)`; 0 where Python raises ValueError. */
-function float(text: string): number {
-  const value = /^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$/.test(text) ? Number(text) : 0
+const MAX_DIGITS = 4300
+
+/** `float(text)`; undefined where Python raises ValueError, and takes the integer 0 then. */
+function float(text: string): number | undefined {
+  const trimmed = text.trim()
+  const isNumber = /^[-+]?(\d+(_\d+)*(\.(\d+(_\d+)*)?)?|\.\d+(_\d+)*)(e[-+]?\d+(_\d+)*)?$/i.test(trimmed)
+  const isSpecial = /^[-+]?(inf|infinity|nan)$/i.test(trimmed)
+  if (!isNumber && !isSpecial) return undefined
+  const value = isNumber ? Number(trimmed.replaceAll('_', '')) : Number.NaN
   if (Number.isFinite(value)) return value
-  throw new ImageError('BASE_INVALID', `a pax record has the mtime ${text}, which is out of range`)
+  throw new ImageError(
+    'BASE_INVALID',
+    `a pax record has the mtime ${text.slice(0, 40)}, which is out of range`,
+  )
 }

@@ -4,7 +4,9 @@
  * interchange format; field layout in PARITY terms: name 100, mode 8, uid 8, gid 8, size 12, mtime 12,
  * checksum 8, type 1, linkname 100, magic and version 8, uname 32, gname 32, devmajor 8, devminor 8.
  */
+import type { Member } from '../model/member.js'
 import { fsEncode, isAscii } from '../python/fs-encoding.js'
+import { floatRepr } from '../python/json.js'
 
 export const BLOCK = 512
 /** `tarfile.RECORDSIZE`: every archive is padded to a multiple of it. */
@@ -21,27 +23,6 @@ export const TYPE = {
   fifo: '6',
   pax: 'x',
 } as const
-
-/** One member's metadata. Strings are Python strings (undecodable bytes as lone surrogates). */
-export interface Member {
-  name: string
-  mode: number
-  uid: bigint
-  gid: bigint
-  /** Bytes. */
-  size: number
-  /** Seconds since the epoch. Only a member that came with a pax record `mtime` may have a fraction. */
-  mtime: number
-  /** One character: the type flag. */
-  type: string
-  linkname: string
-  uname: string
-  gname: string
-  devmajor: number
-  devminor: number
-  /** Records that came with the member; they keep their order and their priority. */
-  pax?: ReadonlyMap<string, string>
-}
 
 /** What CPython's `TarInfo(name)` starts from: a regular file of mode 0644, owner 0:0, no owner names. */
 export function newMember(name: string, size: number, mtime: number): Member {
@@ -89,6 +70,7 @@ export function encodeHeader(member: Member): Buffer {
   const gid = id('gid', member.gid)
   const size = member.size < OCTAL_11 ? member.size : 0
   if (size !== member.size) record('size', String(member.size))
+  if (member.hasFloatTime) record('mtime', floatRepr(member.mtime))
   let mtime = roundHalfEven(member.mtime)
   if (mtime < 0 || mtime >= OCTAL_11) {
     mtime = 0

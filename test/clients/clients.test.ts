@@ -24,7 +24,7 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
   before(async () => {
     closure = buildClosure(root)
     image = assertSameAsOracle(closureConf(join(root, 'plain'), closure, null, 'plain')).output
-    imageId = `sha256:${(await readImage(image)).imageId}`
+    imageId = (await readImage(image)).imageId
     expected = `hello from plain\n${closure.paths.length}`
   })
 

@@ -8,6 +8,7 @@ import {
   documents,
   makeTar,
   noise,
+  sha256,
   type TarMember,
   type TarOptions,
 } from '../support/base.js'
@@ -15,6 +16,11 @@ import { runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
 import { assertSameAsOracle } from '../support/same.js'
 import { scratchDirectory } from '../support/scratch.js'
+
+interface OciManifest {
+  manifests?: { digest: string }[]
+  layers?: { digest: string }[]
+}
 
 const root = scratchDirectory()
 let count = 0
@@ -72,7 +78,31 @@ describe('base images, as CPython reads them', { skip: skipWithoutPython }, () =
       { name: 'ccc/layer.tar', type: '2', linkname: '../aaa/layer.tar' },
     ]
     const all = [...layers, ...links]
-    checkBase([...all, ...documents({ layers: all })])
+    const targets = [...layers, layers[1]!, layers[0]!, layers[1]!]
+    const diffIds = targets.map((layer) => `sha256:${sha256(layer.data!)}`)
+    checkBase([...all, ...documents({ layers: all, diffIds })])
+  })
+  test('layers that are links give blobs of what they lead to, from a plain base and a compressed one', () => {
+    const links: TarMember[] = [
+      { name: 'aaa/layer.tar', type: '2', linkname: `../${layers[1]!.name}` },
+      { name: 'bbb/layer.tar', type: '1', linkname: layers[0]!.name },
+    ]
+    const all = [...layers, ...links]
+    const diffIds = [...layers, layers[1]!, layers[0]!].map((layer) => `sha256:${sha256(layer.data!)}`)
+    for (const compression of ['none', 'gz'] as const) {
+      const path = directory()
+      const members = [...all, ...documents({ layers: all, diffIds })]
+      const base = makeTar(join(path, 'base.tar'), members, { compression })
+      const layout = join(path, 'layout')
+      const run = runCli(writeConf(path, { from_image: base }), ['-o', `oci:${layout}`])
+      assert.equal(run.status, 0, run.stderr)
+      const { manifests } = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as OciManifest
+      const blob = (digest: string): string => join(layout, 'blobs', digest.replace(':', '/'))
+      const manifest = JSON.parse(readFileSync(blob(manifests![0]!.digest), 'utf8')) as OciManifest
+      const digests = manifest.layers!.map(({ digest }) => digest)
+      assert.deepEqual(digests.slice(0, all.length), diffIds)
+      for (const digest of diffIds) assert.equal(`sha256:${sha256File(blob(digest))}`, digest)
+    }
   })
   for (const format of ['PAX', 'GNU', 'USTAR'] as const) {
     test(`long names and odd owners in ${format} format`, () => {

@@ -21,7 +21,7 @@ import { test } from 'node:test'
 import { extract } from 'tar-stream'
 import { type BuildEvent, buildImage, ImageError } from '../../src/index.js'
 import { skipWithout } from '../support/clients.js'
-import { makeCustomisation, runCli, writeConf } from '../support/image.js'
+import { CLI, makeCustomisation, runCli, writeConf } from '../support/image.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
@@ -268,10 +268,9 @@ test('a directory that cannot be read is not skipped', { skip: skipWithout('setp
   const it = scene()
   chmodSync(root, 0o755)
   chmodSync(join(it.path, 'd'), 0o700)
-  const cli = new URL('../../command/src/main/cli.js', import.meta.url).pathname
   const { status, stderr } = spawnSync(
     'setpriv',
-    ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, cli, it.conf],
+    ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, CLI, it.conf],
     { encoding: 'utf8', maxBuffer: 1 << 28 },
   )
   assert.equal(status, 1)

@@ -37,7 +37,7 @@ test('wrong usage ends with 2 and one line', () => {
     const run = cli(...args)
     assert.equal(run.status, 2, args.join(' '))
     assert.equal(run.stdout, '')
-    assert.match(run.stderr, /^error: [^\n]+\n$/, args.join(' '))
+    assert.match(run.stderr, /^(stream-layered-image: )?error: [^\n]+\n$/, args.join(' '))
   }
 })
 

@@ -20,6 +20,7 @@ import { documents, makeTar, noise } from '../support/base.js'
 import { Containerd, command, Podman, skipWithout } from '../support/clients.js'
 import { CLI, runCli, sha256File, writeConf } from '../support/image.js'
 import { buildClosure, closureConf } from '../support/nix-closure.js'
+import { isOpen } from '../support/processes.js'
 import { skipWithoutPython } from '../support/python.js'
 import { resultOf, runAsync, startCli } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -101,7 +102,7 @@ describe('docker-archive:FILE', () => {
     try {
       assert.match(
         failure(conf, '-o', join(out, 'image.tar')),
-        /no space left on the device \(ENOSPC\) \[OUTPUT_FAILED\]/,
+        /no space left on device \(ENOSPC\) \[OUTPUT_FAILED\]/,
       )
       assert.deepEqual(readdirSync(out), [])
     } finally {
@@ -112,9 +113,11 @@ describe('docker-archive:FILE', () => {
       /image.tar: no such file or directory .*\[OUTPUT_FAILED\]/,
     )
     assert.match(failure(conf, '-o', out), /\[OUTPUT_FAILED\]/)
+    const wrong = spawnSync(process.execPath, [CLI, conf, '-o', 'dir:x'], { encoding: 'utf8' })
+    assert.equal(wrong.status, 2)
     assert.match(
-      failure(conf, '-o', 'dir:x'),
-      /expected docker-archive:FILE or .*, found the transport "dir" \[DESTINATION_INVALID\]/,
+      wrong.stderr,
+      /expected FILE, docker-archive:FILE, .*, found the transport "dir" \[DESTINATION_INVALID\]/,
     )
   })
 
@@ -128,8 +131,8 @@ describe('docker-archive:FILE', () => {
       command('truncate', ['-s', '40G', join(huge, 'huge')])
       const slow = writeConf(huge, { store_layers: [[join(huge, 'huge')]] })
       const { child, ended } = startCli([slow, '-o', join(out, 'image.tar')])
-      for (let i = 0; i < 100 && readdirSync(out).length === 0; i++)
-        await new Promise((resolve) => setTimeout(resolve, 50))
+      await isOpen(child, /\/huge$/)
+      assert.equal(readdirSync(out).length, 1)
       child.kill(signal)
       assert.equal((await ended).status, status)
       assert.ok(!existsSync(join(out, 'image.tar')))
@@ -155,7 +158,7 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
         const found = JSON.parse(command('skopeo', ['inspect', '--raw', name])) as {
           config: { digest: string }
         }
-        assert.equal(found.config.digest, `sha256:${imageId}`)
+        assert.equal(found.config.digest, imageId)
         const copy = join(out, 'copy.tar')
         rmSync(copy, { force: true })
         command('skopeo', ['copy', '-q', name, `docker-archive:${copy}`])
@@ -194,7 +197,7 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
     assert.deepEqual(tags, ['two', 'one'])
     assert.ok(readdirSync(join(out, 'blobs/sha256')).every((name) => /^[0-9a-f]{64}$/.test(name)))
     writeFileSync(join(out, 'index.json'), '{"manifests": 1}')
-    assert.match(failure(conf, '-o', `oci:${out}`), /index.json: expected an image index.*\[OUTPUT_FAILED\]/)
+    assert.match(failure(conf, '-o', `oci:${out}`), /index.json: expected an image index.*\[IMAGE_INVALID\]/)
   })
 
   test('on bases: plain, compressed, and one whose diff IDs are not true', {
@@ -216,7 +219,7 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
         config: { digest: string }
         layers: { digest: string }[]
       }
-      assert.equal(raw.config.digest, `sha256:${imageId}`)
+      assert.equal(raw.config.digest, imageId)
       const diffIds = raw.layers.map(({ digest }) => {
         const blob = join(out, compression, 'blobs', digest.replace(':', '/'))
         return `sha256:${command('sh', ['-c', 'zcat < "$0" | sha256sum', blob]).slice(0, 64)}`
@@ -228,7 +231,7 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
     const top = writeConf(directory(), { from_image: base })
     assert.match(
       failure(top, '-o', `oci:${join(out, 'x')}`),
-      /base layer (one|two).*expected SHA-256 (0+|1+), found .*\[BASE_INVALID\]/,
+      /base layer (one|two).*expected the diff ID sha256:(0+|1+), found .*\[BASE_INVALID\]/,
     )
     assert.ok(!existsSync(join(out, 'x', 'index.json')))
   })

@@ -25,7 +25,10 @@ interface Digests {
 
 async function digestsOf(archive: string): Promise<Digests> {
   const { imageId, manifest } = await readImage(archive)
-  return { imageId, layers: manifest[0]!.Layers.map((name) => name.replace('/layer.tar', '')) }
+  return {
+    imageId: imageId.replace('sha256:', ''),
+    layers: manifest[0]!.Layers.map((name) => name.replace('/layer.tar', '')),
+  }
 }
 
 describe('the digests that CPython gave', () => {

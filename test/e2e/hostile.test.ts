@@ -1,7 +1,8 @@
 /** Broken and hostile input: a correct image or one clear error, never a hang, a crash or much memory. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { measure } from '../../bench/programs.js'
@@ -236,6 +237,92 @@ describe('base images', { skip: skipWithoutPython }, () => {
     assertFailsSmall(writeConf(path, { from_image: base }))
   })
 })
+
+describe('what is no regular file', () => {
+  test('a FIFO as base, checksum or layer.tar is one error, and nothing waits for it', () => {
+    const fifo = (path: string): string => {
+      assert.equal(spawnSync('mkfifo', [path]).status, 0)
+      return path
+    }
+    const path = directory()
+    assert.match(
+      failureOf(writeConf(path, { from_image: fifo(join(path, 'base')) })),
+      /expected a regular file, found a FIFO \[BASE_INVALID\]$/,
+    )
+    for (const name of ['checksum', 'layer.tar']) {
+      const other = directory()
+      const conf = writeConf(other, {})
+      rmSync(join(other, 'customisation', name))
+      fifo(join(other, 'customisation', name))
+      assert.match(failureOf(conf), /expected a regular file, found .* \[CUSTOMISATION_INVALID\]$/, name)
+    }
+  })
+
+  test('a checksum that never ends is read in part', () => {
+    const path = directory()
+    const conf = writeConf(path, {})
+    const checksum = join(path, 'customisation', 'checksum')
+    truncateSync(checksum, 2 ** 40)
+    assert.match(
+      failureOf(conf),
+      /checksum: expected a SHA-256 of 64 hex digits.* \[CUSTOMISATION_INVALID\]$/,
+    )
+    rmSync(checksum)
+    symlinkSync('/dev/zero', checksum)
+    assert.match(failureOf(conf), /expected a regular file, found a device \[CUSTOMISATION_INVALID\]$/)
+  })
+})
+
+describe('memory that is not there, or not needed', { skip: skipWithoutPython }, () => {
+  test('under a limit of address space a decoder that cannot start is one line', () => {
+    const path = directory()
+    const base = makeTar(join(path, 'base.tar'), [...layers, ...documents({ layers })])
+    for (const [suffix, command] of [
+      ['zst', 'zstd -qc'],
+      ['xz', 'xz -c'],
+    ]) {
+      const packed = `${base}.${suffix}`
+      assert.equal(spawnSync('sh', ['-c', `${command} ${base} > ${packed}`]).status, 0)
+      const conf = writeConf(path, { from_image: packed })
+      assert.equal(runCli(conf).status, 0)
+      // More than Node takes, less than WebAssembly reserves.
+      const limited = spawnSync(
+        'sh',
+        ['-c', 'ulimit -v 6000000; exec "$0" "$@"', process.execPath, CLI, conf],
+        {
+          encoding: 'latin1',
+          maxBuffer: 1 << 28,
+        },
+      )
+      assert.equal(limited.status, 1)
+      const lines = limited.stderr.trimEnd().split('\n')
+      assert.match(lines.at(-2)!, /no memory for the (zstd|xz) decoder: .* \[FILE_UNREADABLE\]$/)
+      assert.match(lines.at(-1)!, /hint: raise the limit of address space/)
+      assert.equal(lines.length, 2)
+    }
+  })
+
+  test('a window of 64 MiB fits, with all else', () => {
+    const path = directory()
+    const layer: TarMember = { name: 'layer.tar', data: '' }
+    const [image, manifest] = documents({ layers: [layer], diffIds: [sha256OfZeros(200 << 20)] })
+    writeFileSync(join(path, image!.name), image!.data!, 'latin1')
+    writeFileSync(join(path, 'manifest.json'), manifest!.data!, 'latin1')
+    writeFileSync(join(path, 'layer.tar'), '')
+    truncateSync(join(path, 'layer.tar'), 200 << 20)
+    const packed = join(path, 'base.tar.zst')
+    const command = `tar -C ${path} -c layer.tar ${image!.name} manifest.json | zstd -q --long=26 > ${packed}`
+    assert.equal(spawnSync('sh', ['-c', command]).status, 0)
+    const conf = writeConf(path, { from_image: packed })
+    assert.equal(runCli(conf).status, 0)
+    const { memory } = measure('pipe', [process.execPath, CLI, conf])
+    assert.ok(memory > 1e6 && memory < 350e6, `${memory} bytes`)
+  })
+})
+
+function sha256OfZeros(length: number): string {
+  return `sha256:${createHash('sha256').update(Buffer.alloc(length)).digest('hex')}`
+}
 
 /** One error, and little memory on the way to it. */
 function assertFailsSmall(conf: string): void {

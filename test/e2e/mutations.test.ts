@@ -89,15 +89,15 @@ async function layersOf(file: string): Promise<string | null> {
   try {
     const base = await openBase({ path: file })
     const found: string[] = []
-    for (const { member, dataOffset, diffId } of base.layers) {
+    for (const { member, range, diffId } of base.layers) {
       const hash = createHash('sha256')
       await copyPlainRange(
-        file,
-        base.fingerprint,
-        { offset: dataOffset, size: member.size },
+        { ...base.file, range: { ...range, size: member.size } },
         (bytes) => void hash.update(bytes),
       )
-      found.push(`${Buffer.from(member.name).toString('hex')}:${diffId}:${hash.digest('hex')}`)
+      found.push(
+        `${Buffer.from(member.name).toString('hex')}:${diffId.replace('sha256:', '')}:${hash.digest('hex')}`,
+      )
     }
     return found.join(' ')
   } catch (error) {

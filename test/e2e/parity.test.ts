@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { documents, makeTar } from '../support/base.js'
 import { HARD_CASES, makeStore } from '../support/hard-cases.js'
-import { runCli, sha256File, writeConf } from '../support/image.js'
+import { CLI, makeCustomisation, runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
 import { assertSameAsOracle } from '../support/same.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -46,8 +47,34 @@ describe('the same bytes as CPython', { skip: skipWithoutPython }, () => {
   test('a tag from the command line, in all its spellings', () => {
     const directory = mkdirAnd(join(root, 'tag'))
     const conf = writeConf(directory, {})
-    for (const args of [['-t', 'a:b'], ['-ta:b'], ['--repo_tag', 'a:b'], ['--repo_tag=a:b'], ['-t', '']])
+    for (const args of [['-t', 'a:b'], ['-t=a:b'], ['--repo', 'a:b'], ['--repo_tag=a:b'], ['-t', '']])
       assertSameAsOracle(conf, args)
+  })
+
+  test('a base and a configuration that both have no environment: no key appears', () => {
+    const directory = mkdirAnd(join(root, 'env'))
+    // Every combination is in env.test.
+    const pairs = [
+      [null, {}],
+      [{ Env: null }, { Cmd: ['a'] }],
+      [{ Env: [] }, { Env: [] }],
+      [{}, null],
+      [{}, { Env: ['A=1', 'A=2'] }],
+    ]
+    for (const [config, own] of pairs) {
+      const base = makeTar(join(directory, 'base.tar'), documents({ layers: [], config }))
+      assertSameAsOracle(writeConf(directory, { from_image: base, config: own }))
+    }
+  })
+
+  test('a customisation layer behind a symbolic link and its parent', () => {
+    const directory = mkdirAnd(join(root, 'link'))
+    makeCustomisation(join(directory, 'a/layer'), Buffer.alloc(10240, 1))
+    makeCustomisation(join(directory, 'layer'), Buffer.alloc(10240, 2))
+    mkdirAnd(join(directory, 'a/b'))
+    symlinkSync('a/b', join(directory, 'via'))
+    for (const way of ['via/../layer', 'via/../layer//', './via/.././layer/.'])
+      assertSameAsOracle(writeConf(directory, { customisation_layer: `${directory}/${way}` }))
   })
 
   test('naive times in any time zone', () => {
@@ -77,7 +104,7 @@ describe('the same bytes always', () => {
       '-c',
       `umask 077; exec "$0" "$1" "$2" > "$2.umask" 2> /dev/null`,
       process.execPath,
-      new URL('../../command/src/main/cli.js', import.meta.url).pathname,
+      CLI,
       conf,
     ])
     assert.equal(run.status, 0)

@@ -48,14 +48,6 @@ test('a directory of 100,000 entries and 200 levels of nesting', { skip: skipWit
   assert.ok(memory < LIMIT, `${memory} bytes`)
 })
 
-test('5 GB in one layer', { skip: skipWithoutPython }, () => {
-  const path = join(root, 'large')
-  assert.equal(spawnSync('truncate', ['-s', '5G', path]).status, 0)
-  const conf = writeConf(root, { store_layers: [[path]] })
-  const { memory } = measure('pipe', [process.execPath, CLI, conf])
-  assert.ok(memory < LIMIT, `${memory} bytes`)
-})
-
 // Writes two archives of 9 GiB, so it is run by hand (CONTRIBUTING); the pax record itself is in header.test.
 if (process.env.HUGE === '1') {
   test('a sparse file over 8 GiB', { skip: skipWithoutPython }, () => {

@@ -3,8 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type CompressionKind, compressor } from '../../src/layers/compress.js'
+import { compressor } from '../../src/layers/compress.js'
 import type { Sink } from '../../src/layers/sink.js'
+import type { BlobKind } from '../../src/model/compression.js'
 import { skipWithout } from '../support/clients.js'
 
 /** A sink that keeps everything. */
@@ -25,7 +26,7 @@ class Collector implements Sink {
   }
 }
 
-async function compress(kind: CompressionKind, level: number, content: Buffer): Promise<Buffer> {
+async function compress(kind: BlobKind, level: number, content: Buffer): Promise<Buffer> {
   const out = new Collector()
   const sink = await compressor({ kind, level }, out)
   for (let at = 0; at < content.length; ) {

@@ -7,6 +7,7 @@ Two passes over every store layer, as a streaming image needs: one for the diges
 import argparse
 import datetime
 import hashlib
+import io
 import json
 import os
 import pathlib
@@ -74,6 +75,24 @@ def write_layer(target, paths, owner):
                     archive.addfile(member)
 
 
+def entries(config):
+    """The `Env` of a `config`; one that is null, or whose `Env` is, has none."""
+    found = None if config is None else config.get("Env")
+    assert found is None or isinstance(found, list), found
+    return found or []
+
+
+def under(base, config):
+    """The `config` with the entries of `base` under its own: one a name, the last one, where the name came first.
+
+    Without any entry, the config as it was written.
+    """
+    named = {}
+    for entry in base + entries(config):
+        named[entry.partition("=")[0]] = entry
+    return {**(config or {}), "Env": list(named.values())} if named else config
+
+
 class Image:
     """The outer archive and what its documents say of the layers."""
 
@@ -97,7 +116,7 @@ class Image:
             note("Adding base layer", len(self.layers) + 1, "from", member.name)
             self.tar.addfile(member, base.extractfile(member))
             self.layers.append((diff_id.removeprefix("sha256:"), member.name, [member.name]))
-        return (image["config"] or {}).get("Env") or []
+        return entries(image["config"])
 
     def add_store_layer(self, paths, owner):
         note("Creating layer", len(self.layers) + 1, "from paths:", paths)
@@ -132,8 +151,7 @@ class Image:
         """Adds a JSON document; `name` makes its name from its digest."""
         content = json.dumps(value, indent=4).encode()
         name = name(hashlib.sha256(content).hexdigest())
-        with_bytes = __import__("io").BytesIO(content)
-        self.tar.addfile(self.file(name, len(content)), with_bytes)
+        self.tar.addfile(self.file(name, len(content)), io.BytesIO(content))
         return name
 
     def finish(self, created, config, tag):
@@ -174,12 +192,12 @@ def main():
     if conf["from_image"] is None:
         note("No 'fromImage' provided")
     else:
-        entries = image.add_base(conf["from_image"]) + (config.get("Env") or [])
-        config["Env"] = list({entry.split("=")[0]: entry for entry in entries}.values())
+        config = under(image.add_base(conf["from_image"]), config)
     for paths in conf["store_layers"]:
         image.add_store_layer(paths, owner)
     image.add_customisation(conf["customisation_layer"])
     image.finish(moment(conf["created"], now), config, options.repo_tag or conf["repo_tag"])
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,10 +6,11 @@ import { LayerPool } from '../../src/pool/pool.js'
 import { threadCount } from '../../src/pool/threads.js'
 
 const FAULTY = fileURLToPath(new URL('../support/faulty-worker.js', import.meta.url))
+const SIGNAL = new AbortController().signal
 const owner = { mtime: 0, uid: 0n, gid: 0n, uname: '', gname: '' }
 
 test('a worker that exits, throws what is no Error, or runs out of memory is that task’s failure', async () => {
-  const pool = new LayerPool(1, FAULTY)
+  const pool = new LayerPool(1, SIGNAL, FAULTY)
   const failure = { name: 'ImageError', code: 'WORKER_FAILED' }
   await assert.rejects(pool.run('checksum', { paths: [], owner }, 'layer X'), {
     ...failure,
@@ -27,9 +28,9 @@ test('a worker that exits, throws what is no Error, or runs out of memory is tha
 })
 
 test('passes that come back undone are done later', { timeout: 30_000 }, async () => {
-  const pool = new LayerPool(2, FAULTY)
+  const pool = new LayerPool(2, SIGNAL, FAULTY)
   const inputs = Array.from({ length: 6 }, (_, i) => ({ paths: [`p${i}`], owner, size: 0 }))
-  const done = await Promise.all(inputs.map((input) => pool.checksumPass('checksum', input, '')))
+  const done = await Promise.all(inputs.map((input) => pool.pass('checksum', input, '')))
   assert.deepEqual(done, inputs)
   await pool.close()
 })

@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { command, skipWithout } from '../support/clients.js'
 import { writeConf } from '../support/image.js'
-import { type Fault, freePort, startProxy, startRegistry } from '../support/registry.js'
+import { type Fault, freePort, serve, startProxy, startRegistry } from '../support/registry.js'
 import { resultOf, runAsync, startCli } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
 
@@ -106,7 +104,7 @@ const LASTING: Record<string, { fault: Fault; message: RegExp }> = {
   },
   'a wait that is too long': {
     fault: { when: any, act: status(429, { 'retry-after': '3600' }) },
-    message: /status 429 \[REGISTRY_FAILED\]/,
+    message: /status 429; it asks to wait 3600 s, more than the 120 s that are waited \[REGISTRY_FAILED\]/,
   },
   'another digest than the one sent': {
     fault: { when: isBlob, act: status(201, { 'docker-content-digest': `sha256:${'0'.repeat(64)}` }) },
@@ -145,17 +143,6 @@ describe('what lasts is one error, and no manifest', { skip }, () => {
     assert.match(run.stderr, /connection refused \(ECONNREFUSED\) \[REGISTRY_FAILED\]/)
   })
 })
-
-/** A server for tokens that each serve for a few requests, and one that takes uploads elsewhere. */
-async function serve(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<string> {
-  const server = createServer(handle)
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`
-}
 
 describe('credentials', { skip }, () => {
   const login = (host: string): NodeJS.ProcessEnv => {

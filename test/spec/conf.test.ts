@@ -42,7 +42,7 @@ test('takes what nixpkgs writes, and unknown keys', () => {
 test('names the key, what was expected and what was found', () => {
   const cases: [Record<string, unknown>, string][] = [
     [{ uid: 'root' }, 'key "uid": expected an integer, as a number or a string, found "root"'],
-    [{ gid: 1.5 }, 'key "gid": expected an integer, as a number or a string, found 1.5'],
+    [{ gid: '1.5' }, 'key "gid": expected an integer, as a number or a string, found "1.5"'],
     [{ gid: null }, 'key "gid": expected an integer, as a number or a string, found null'],
     [{ created: 'yesterday' }, 'key "created": expected "now" or an ISO 8601 time, found "yesterday"'],
     [{ mtime: 1 }, 'key "mtime": expected "now" or an ISO 8601 time, found 1'],
@@ -82,11 +82,33 @@ test('refuses a file that is not UTF-8, or cannot be read', () => {
   })
   assert.throws(() => readConf(`${path}/x`), {
     code: 'CONF_UNREADABLE',
-    message: /a part of its path is not a directory/,
+    message: /not a directory/,
   })
+})
+
+test('with a base, Env must be a list of strings or null; without one it passes through', () => {
+  const wrong = [['A=1', 2], [null], 'A=1', {}, 0, [['A=1']]]
+  for (const Env of wrong) {
+    assert.match(
+      messageFor({ config: { Env }, from_image: 'base.tar' }),
+      /^conf.json: key "config.Env": expected a list of strings, to go over the base image's, found /,
+    )
+    assert.equal(messageFor({ config: { Env } }), 'accepted')
+  }
+  for (const config of [null, {}, { Env: null }, { Env: [] }, { Env: ['A'] }])
+    assert.equal(messageFor({ config, from_image: 'base.tar' }), 'accepted')
 })
 
 test('reads owners from numbers and strings, as int() does', () => {
   const conf = parseConf(JSON.stringify({ ...VALID, uid: ' 1_000 ', gid: '-5' }), 'x')
   assert.deepEqual([conf.uid, conf.gid], [1000n, -5n])
+  for (const [text, value] of [
+    ['1e3', 1000n],
+    ['-1.9', -1n],
+    ['1E30', 10n ** 30n + 19884624838656n],
+  ] as const)
+    assert.equal(parseConf(JSON.stringify({ ...VALID, uid: 7 }).replace(':7,', `:${text},`), 'x').uid, value)
+  assert.throws(() => parseConf(JSON.stringify({ ...VALID, uid: 7 }).replace(':7,', ':1e999,'), 'x'), {
+    code: 'CONF_INVALID',
+  })
 })

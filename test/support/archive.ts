@@ -6,7 +6,7 @@ export interface ImageDocuments {
   manifest: { Config: string; RepoTags: string[]; Layers: string[] }[]
   /** The image JSON. */
   image: { config: { Env?: string[] }; rootfs: { diff_ids: string[] }; history: { comment: string }[] }
-  /** SHA-256 in hex. */
+  /** `sha256:…` */
   imageId: string
   members: string[]
 }
@@ -25,7 +25,7 @@ export async function readImage(path: string): Promise<ImageDocuments> {
   return {
     manifest,
     image: JSON.parse(String(bodies.get(config))),
-    imageId: config.replace('.json', ''),
+    imageId: `sha256:${config.replace('.json', '')}`,
     members,
   }
 }

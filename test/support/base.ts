@@ -19,22 +19,26 @@ export interface TarOptions {
   globals?: Record<string, string>
 }
 
-const MAKE_TAR = fileURLToPath(new URL('../../../test/support/make-tar.py', import.meta.url))
+/** Makes the archive that {@link tarRequest} describes to it on standard input. */
+export const MAKE_TAR = fileURLToPath(new URL('../../../test/support/make-tar.py', import.meta.url))
 
 export function makeTar(path: string, members: readonly TarMember[], options: TarOptions = {}): string {
-  const spec = {
+  const { status, stderr } = spawnSync('python3', [MAKE_TAR], {
+    input: tarRequest(path, members, options),
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`make-tar failed: ${stderr}`)
+  return path
+}
+
+export function tarRequest(path: string, members: readonly TarMember[], options: TarOptions): string {
+  return JSON.stringify({
     path,
     format: options.format ?? 'PAX',
     compression: options.compression ?? 'none',
     globals: options.globals ?? null,
     members,
-  }
-  const { status, stderr } = spawnSync('python3', [MAKE_TAR], {
-    input: JSON.stringify(spec),
-    encoding: 'utf8',
   })
-  if (status !== 0) throw new Error(`make-tar failed: ${stderr}`)
-  return path
 }
 
 export interface BaseParts {

@@ -16,7 +16,7 @@ export function skipWithout(...commands: string[]): string | false {
 export function command(
   name: string,
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string; timeout?: number } = {},
 ): string {
   const { status, stdout, stderr, error } = spawnSync(name, args, {
     encoding: 'utf8',
@@ -39,7 +39,7 @@ export function start(
     env: { ...process.env, ...env },
   })
   after(async () => {
-    if (child.exitCode !== null) return
+    if (child.exitCode !== null || child.signalCode !== null) return
     const exited = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), 10_000)
@@ -61,7 +61,8 @@ export async function until(what: string, ready: () => boolean, log: string): Pr
 const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 
 export class Podman {
-  private readonly options: string[]
+  /** What keeps its state where it belongs. */
+  readonly options: string[]
 
   constructor(directory: string) {
     const path = (name: string): string => join(directory, name)
@@ -102,7 +103,8 @@ export class Podman {
 }
 
 export class DockerEngine {
-  private constructor(private readonly env: NodeJS.ProcessEnv) {}
+  /** @param env what `docker` finds the engine by */
+  private constructor(readonly env: NodeJS.ProcessEnv) {}
 
   static async start(directory: string): Promise<DockerEngine> {
     const path = (name: string): string => join(directory, name)

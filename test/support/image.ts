@@ -29,6 +29,9 @@ export interface ConfDocument {
   customisation_layer: string
 }
 
+/** Stands for text in a document that is made in two steps. */
+const RAW = 'as it is'
+
 /** A directory with a valid customisation layer, made with an archive of `content`. */
 export function makeCustomisation(directory: string, content: Buffer = Buffer.alloc(10240)): string {
   mkdirSync(directory, { recursive: true })
@@ -37,8 +40,11 @@ export function makeCustomisation(directory: string, content: Buffer = Buffer.al
   return directory
 }
 
-/** A configuration with defaults, written to `conf.json` in `directory`. */
-export function writeConf(directory: string, overrides: Partial<ConfDocument>): string {
+/**
+ * A configuration with defaults, written to `conf.json` in `directory`.
+ * @param config JSON text that takes the place of the key `config`
+ */
+export function writeConf(directory: string, overrides: Partial<ConfDocument>, config?: string): string {
   const document: ConfDocument = {
     architecture: 'amd64',
     config: {},
@@ -58,7 +64,8 @@ export function writeConf(directory: string, overrides: Partial<ConfDocument>): 
   }
   if (overrides.customisation_layer === undefined) makeCustomisation(document.customisation_layer)
   const path = join(directory, 'conf.json')
-  writeFileSync(path, JSON.stringify(document))
+  const text = JSON.stringify(config === undefined ? document : { ...document, config: [RAW] })
+  writeFileSync(path, config === undefined ? text : text.replace(JSON.stringify([RAW]), () => config))
   return path
 }
 

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from 'node:path'
 import { command } from './clients.js'
 import { makeCustomisation, writeConf } from './image.js'
+import { LOCAL } from './nix.js'
 
 const EXPRESSION = `{ busybox }:
 let
@@ -23,18 +24,6 @@ let
   text = make "text" [];
 in make "app" [ ssl text (builtins.storePath busybox) ]
 `
-
-const LOCAL = [
-  '--option',
-  'sandbox',
-  'false',
-  '--option',
-  'substitute',
-  'false',
-  '--option',
-  'build-users-group',
-  '',
-]
 
 export interface Closure {
   /** All its store paths, dependencies first. */

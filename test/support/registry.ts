@@ -13,6 +13,8 @@ export interface RegistryOptions {
   login?: string
   /** A certificate of its own, made with `openssl`. */
   tls?: boolean
+  /** Names that the certificate is for, beside the address. */
+  names?: readonly string[]
 }
 
 export interface Registry {
@@ -30,16 +32,23 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** Makes `key.pem` and `ca.pem`, a certificate that is its own authority, for this machine and other names. */
+export function makeCertificate(directory: string, names: readonly string[] = ['registry.test']): void {
+  mkdirSync(directory, { recursive: true })
+  const subjects = ['IP:127.0.0.1', ...names.map((name) => `DNS:${name}`)].join()
+  command('openssl', [
+    ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=registry'],
+    ...['-addext', `subjectAltName=${subjects}`],
+    ...['-keyout', join(directory, 'key.pem'), '-out', join(directory, 'ca.pem')],
+  ])
+}
+
 export async function startRegistry(directory: string, options: RegistryOptions = {}): Promise<Registry> {
   mkdirSync(join(directory, 'data'), { recursive: true })
   const host = `127.0.0.1:${await freePort()}`
   const ca = join(directory, 'ca.pem')
   const key = join(directory, 'key.pem')
-  if (options.tls)
-    command('openssl', [
-      ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=registry'],
-      ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', ca],
-    ])
+  if (options.tls) makeCertificate(directory, options.names)
   const login = options.login?.split(':') as [string, string] | undefined
   if (login !== undefined) writeFileSync(join(directory, 'htpasswd'), command('htpasswd', ['-Bbn', ...login]))
   const config = {
@@ -82,6 +91,21 @@ export interface Proxy {
   faults: Fault[]
   /** Added to all answers of the registry. */
   headers: Record<string, string>
+  /** Sees an answer of the registry on its way, and may cut it off. */
+  passing?: (request: IncomingMessage, answer: IncomingMessage, response: ServerResponse) => void
+}
+
+/** A server of the test's own. @returns its `HOST:PORT` */
+export async function serve(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<string> {
+  const server = createServer(handle)
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
 /** @param target the registry's `HOST:PORT` */
@@ -107,6 +131,7 @@ export async function startProxy(target: string): Promise<Proxy> {
           ...(location ? { location } : {}),
           ...proxy.headers,
         })
+        proxy.passing?.(incoming, answer, response)
         answer.pipe(response)
       },
     )

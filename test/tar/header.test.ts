@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import type { Member } from '../../src/model/member.js'
 import { decodeMember } from '../../src/tar/decode.js'
-import { encodeHeader, type Member } from '../../src/tar/header.js'
+import { encodeHeader } from '../../src/tar/header.js'
+import { PaxState } from '../../src/tar/pax.js'
 import { evaluate, skipWithoutPython } from '../support/python.js'
 
 const surrogate = fc.integer({ min: 0xdc80, max: 0xdcff }).map((unit) => String.fromCharCode(unit))
@@ -86,7 +88,7 @@ def reread(x):
     return tarfile.TarInfo.fromtarfile(archive).tobuf().hex()`,
     )
     groups.forEach((group, i) => {
-      const found = decodeMember(Buffer.from(group, 'hex'), new Map())
+      const found = decodeMember(Buffer.from(group, 'hex'), new PaxState())
       assert.ok(found !== undefined)
       assert.equal(encodeHeader(found).toString('hex'), again[i], group)
     })

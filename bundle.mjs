@@ -1,0 +1,27 @@
+/** Bundles the command into a few files, which load in half the time of its modules. */
+import { chmodSync, writeFileSync } from 'node:fs'
+import { build } from 'esbuild'
+
+await build({
+  entryPoints: {
+    'src/main/cli': 'src/cli.ts',
+    // Piscina starts its own worker, which loads ours: both are found by their places.
+    'src/main/worker': 'node_modules/piscina/dist/worker.js',
+    'workers/layer': 'workers/layer.ts',
+  },
+  outdir: 'dist/command',
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'cjs',
+  mainFields: ['module', 'main'],
+  // Large, optional or late: they are loaded when they are needed.
+  external: ['@napi-rs/nice', 'undici', '@redis/client', '@bokuweb/zstd-wasm'],
+  // A CommonJS file has no import.meta.
+  define: { 'import.meta.url': 'moduleUrl' },
+  banner: { js: "const moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
+  sourcemap: true,
+  logLevel: 'warning',
+})
+writeFileSync('dist/command/package.json', '{"type":"commonjs"}\n')
+chmodSync('dist/command/src/main/cli.js', 0o755)

@@ -1,0 +1,186 @@
+/**
+ * An image layout in one tar file. It is read in place. It is written as a directory first, then packed in the order of
+ * its index, so that the same images give the same bytes; what was there before is replaced as a whole.
+ */
+import { statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { pack } from 'tar-stream'
+import { referencesOf } from '../documents/oci-index.js'
+import { ImageError, systemReason } from '../errors.js'
+import { aborted, attempt, cannotWrite, checkAborted } from '../files/attempt.js'
+import { remove } from '../files/leftovers.js'
+import { PartialFile } from '../files/partial-file.js'
+import { readExtent } from '../files/regular.js'
+import { Scratch } from '../files/scratch.js'
+import { writeToStream } from '../files/stream-file.js'
+import { lookAtTarget } from '../files/target.js'
+import { temporaryDirectory } from '../files/temporary.js'
+import type { BlobStore } from '../model/blob-store.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
+import type { Digest } from '../model/digest.js'
+import { findMembers } from './archive-members.js'
+import { blobPath, LayoutReader } from './layout-reader.js'
+import { OciLayout } from './oci-layout.js'
+import { plainArchive } from './plain-archive.js'
+
+export class OciArchive implements BlobStore {
+  /** The archive that is whole, under its temporary name. */
+  private packed: PartialFile | undefined
+  private closed = false
+
+  private constructor(
+    readonly name: string,
+    private readonly path: string,
+    private readonly directory: string,
+    private readonly layout: OciLayout,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  /**
+   * Opens an archive to write it anew. A device or pipe is written to when it is published.
+   * @throws ImageError OUTPUT_FAILED
+   */
+  static async open(name: string, path: string, signal?: AbortSignal): Promise<OciArchive> {
+    checkAborted(signal)
+    const target = lookAtTarget(path)
+    const parent = target.kind === 'stream' ? tmpdir() : dirname(target.place)
+    const directory = attempt(path, () => temporaryDirectory(parent))
+    try {
+      const layout = await OciLayout.open(name, directory, { signal, durable: false })
+      return new OciArchive(name, path, directory, layout, signal)
+    } catch (error) {
+      remove(directory)
+      throw error
+    }
+  }
+
+  /**
+   * Opens an archive, plain or compressed, to read it; a compressed one is expanded into a temporary file.
+   * @throws ImageError FILE_UNREADABLE, IMAGE_INVALID
+   */
+  static async read(name: string, path: string, signal?: AbortSignal): Promise<LayoutReader> {
+    checkAborted(signal)
+    const scratch = new Scratch()
+    try {
+      const plain = await plainArchive(path, name, scratch.file, signal)
+      const members = await findMembers(plain, name, signal)
+      if (!members.has('index.json'))
+        throw new ImageError('IMAGE_INVALID', `${name}: expected an index.json, found none`)
+      const files = { locate: (file: string) => members.get(file), close: async () => scratch.remove() }
+      return new LayoutReader(name, files, signal)
+    } catch (error) {
+      scratch.remove()
+      if (error instanceof ImageError) throw error
+      throw new ImageError('FILE_UNREADABLE', `cannot read ${name}: ${systemReason(error)}`, { cause: error })
+    }
+  }
+
+  manifest(reference: string | undefined): Promise<Document | undefined> {
+    return this.layout.manifest(reference)
+  }
+
+  get(blob: Descriptor): AsyncIterable<Uint8Array> {
+    return this.layout.get(blob)
+  }
+
+  has(blob: Descriptor): Promise<boolean> {
+    return this.layout.has(blob)
+  }
+
+  mount(): Promise<boolean> {
+    return this.layout.mount()
+  }
+
+  put(blob: Descriptor, content: string | Buffer, options?: { hashed?: boolean }): Promise<void> {
+    return this.layout.put(blob, content, options)
+  }
+
+  putManifest(manifest: Document, tag: string | undefined): Promise<void> {
+    this.unpack()
+    return this.layout.putManifest(manifest, tag)
+  }
+
+  /** Packs the archive, under a temporary name; what takes bytes but is no file gets them when it is published. */
+  async finish(): Promise<void> {
+    await this.layout.publish()
+    this.check()
+    if (lookAtTarget(this.path).kind === 'stream') return
+    this.unpack()
+    const file = PartialFile.create(this.path)
+    try {
+      let size = 0
+      for await (const piece of this.archive()) {
+        file.write(piece, size)
+        size += piece.length
+      }
+      await file.finish(size)
+      this.check()
+      this.packed = file
+    } catch (error) {
+      file.discard()
+      throw cannotWrite(this.path, error)
+    }
+  }
+
+  async publish(): Promise<void> {
+    if (this.packed === undefined) await this.finish()
+    this.check()
+    if (this.packed === undefined) return writeToStream(this.path, this.archive(), this.signal)
+    await this.packed.publish()
+    this.packed = undefined
+  }
+
+  async close(): Promise<void> {
+    this.closed = true
+    this.unpack()
+    await this.layout.close()
+    remove(this.directory)
+  }
+
+  /** @throws ImageError ABORTED */
+  private check(): void {
+    checkAborted(this.signal)
+    if (this.closed) throw aborted(new Error(`${this.name} was closed`))
+  }
+
+  private unpack(): void {
+    this.packed?.discard()
+    this.packed = undefined
+  }
+
+  /** What the index leads to, each blob once. */
+  private async blobs(): Promise<Set<Digest>> {
+    const found = new Set<Digest>()
+    const visit = async ({ digest }: Descriptor): Promise<void> => {
+      if (found.has(digest)) return
+      const document = await this.layout.manifest(digest)
+      if (document === undefined) return
+      found.add(digest)
+      const { blobs, manifests } = referencesOf(document.bytes)
+      // What an image may lack is known to who put it: a layer that clients have to get elsewhere, for one.
+      for (const blob of blobs) if (this.layout.locate(blob) !== undefined) found.add(blob.digest)
+      for (const manifest of manifests) await visit(manifest)
+    }
+    for (const image of await this.layout.images()) await visit(image)
+    return found
+  }
+
+  /** The bytes of the archive, the same for the same images. */
+  private async *archive(): AsyncGenerator<Buffer> {
+    const archive = pack()
+    const fill = async (): Promise<void> => {
+      for (const name of ['oci-layout', 'index.json', ...[...(await this.blobs())].map(blobPath)]) {
+        const path = join(this.directory, name)
+        const { size } = statSync(path)
+        const entry = archive.entry({ name, size, mode: 0o644, mtime: new Date(0) })
+        await pipeline(readExtent({ path, offset: 0, size }, this.signal), entry)
+      }
+      archive.finalize()
+    }
+    fill().catch((error: Error) => archive.destroy(error))
+    yield* archive as unknown as Readable
+  }
+}

@@ -1,0 +1,62 @@
+/** A compressed archive as a plain file, within bounds of memory and disk. */
+import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { ImageError, systemReason } from '../errors.js'
+import { attempt, checkAborted } from '../files/attempt.js'
+import { openRegular } from '../files/regular.js'
+import { decompress, detectCompression } from '../layers/decompress.js'
+
+/** Bytes that a compressed archive may expand to; zeros take no room. The largest images known have a half of it. */
+const MAX_EXPANDED = 64 * 2 ** 30
+
+/** @returns the path of the plain archive: `path` itself, or a file from `makeFile` @throws ImageError */
+export async function plainArchive(
+  path: string,
+  name: string,
+  makeFile: () => string,
+  signal?: AbortSignal,
+): Promise<string> {
+  const archive = await openRegular(path)
+  const compression = detectCompression(archive.fd)
+  if (compression === 'none') {
+    await archive.close()
+    return path
+  }
+  const into = makeFile()
+  const fd = openSync(into, 'r+')
+  try {
+    let size = 0
+    for await (const piece of readable(decompress(archive.fd, compression), name)) {
+      checkAborted(signal)
+      if (!isZero(piece)) attempt(into, () => writeAll(fd, piece, size))
+      size += piece.length
+      if (size > MAX_EXPANDED)
+        throw new ImageError('IMAGE_INVALID', `${name}: it expands to more than ${MAX_EXPANDED} bytes`)
+    }
+    attempt(into, () => ftruncateSync(fd, size))
+    return into
+  } finally {
+    closeSync(fd)
+    await archive.close()
+  }
+}
+
+async function* readable(pieces: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* pieces
+  } catch (error) {
+    throw new ImageError('IMAGE_INVALID', `${name}: it cannot be decompressed: ${systemReason(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; )
+    done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
+}
+
+const ZEROS = Buffer.alloc(1 << 20)
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
+}

@@ -1,0 +1,199 @@
+/** One repository of a registry, by the OCI distribution specification 1.1. */
+import { ImageError } from '../errors.js'
+import type { BlobStore } from '../model/blob-store.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
+import { type Digest, digestOf, isDigest } from '../model/digest.js'
+import { brief } from '../registry/address.js'
+import type { Answer } from '../registry/answer.js'
+import { download } from '../registry/download.js'
+import { isNestedAtMost } from '../registry/nesting.js'
+import type { Patience } from '../registry/patience.js'
+import { isRepository, isTag, type RegistryReference } from '../registry/reference.js'
+import { retrying } from '../registry/retry.js'
+import { bytesBody } from '../registry/sending.js'
+import { type Access, expectStatus, type RegistryOptions, Session } from '../registry/session.js'
+import { expectDigest, Uploads } from '../registry/upload.js'
+
+/** What a manifest or an index may be. */
+const MANIFEST_TYPES = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+]
+/** The size that registries must at least take (distribution spec, "Pushing Manifests"), and commonly take at most. */
+const LARGEST_MANIFEST = 4 << 20
+/** Manifests have four levels. */
+const DEEPEST_MANIFEST = 64
+
+export class RegistryStore implements BlobStore {
+  private readonly access: Access
+  private readonly uploads: Uploads
+  private readonly tagged: { manifest: Document; tag: string }[] = []
+
+  /**
+   * @param name as people name it, without secrets
+   * @param signal ends every wait within a second
+   * @param patience shorter waits, for tests
+   * @param session of another repository of the same registry, which stays its
+   * @throws ImageError DESTINATION_INVALID, REGISTRY_FAILED when the options cannot be followed
+   */
+  constructor(
+    readonly name: string,
+    private readonly reference: RegistryReference,
+    private readonly options: RegistryOptions,
+    private readonly signal: AbortSignal,
+    patience: Partial<Patience> = {},
+    private readonly shared?: Session,
+  ) {
+    const { host, repository } = reference
+    const { mountFrom } = options
+    if (mountFrom !== undefined && !isRepository(mountFrom, host))
+      throw new ImageError(
+        'DESTINATION_INVALID',
+        `expected a repository to mount from, found ${JSON.stringify(brief(mountFrom))}`,
+      )
+    this.session = shared ?? new Session(host, options, signal, patience)
+    this.access = { repository, scopes: [`repository:${repository}:pull,push`] }
+    this.uploads = new Uploads(this.session, this.access)
+  }
+
+  private readonly session: Session
+
+  /** Another repository of the same registry, with the same connections and credentials; it ends with this one. */
+  other(repository: string): RegistryStore {
+    const { host } = this.reference
+    const reference = { host, repository, tag: undefined, digest: undefined }
+    return new RegistryStore(
+      `docker://${host}/${repository}`,
+      reference,
+      this.options,
+      this.signal,
+      {},
+      this.session,
+    )
+  }
+
+  /** @param reference a tag or a digest; default: what the store was opened with */
+  async manifest(reference = this.reference.digest ?? this.reference.tag): Promise<Document | undefined> {
+    if (reference === undefined) return undefined
+    if (!isDigest(reference) && !isTag(reference))
+      throw this.invalid('DESTINATION_INVALID', 'a tag or a digest', JSON.stringify(brief(reference)))
+    const headers = { accept: MANIFEST_TYPES.join(', ') }
+    const answer = await this.ask('GET', `manifests/${reference}`, { headers, limit: LARGEST_MANIFEST })
+    if (answer.status === 404) return undefined
+    expectStatus(answer, [200], `get the manifest ${reference}`)
+    return this.document(reference, answer)
+  }
+
+  get(blob: Descriptor): AsyncIterable<Uint8Array> {
+    return download(blob, this.session, this.access, this.name)
+  }
+
+  async has({ digest, size }: Descriptor): Promise<boolean> {
+    const answer = await this.ask('HEAD', `blobs/${digest}`)
+    if (answer.status === 404) return false
+    expectStatus(answer, [200], `look for ${digest}`)
+    const found = answer.header('docker-content-digest') ?? digest
+    return found === digest && answer.header('content-length') === String(size)
+  }
+
+  /** Mounts from the repository that the options name. What is refused, or fails, is to be uploaded. */
+  async mount({ digest }: Descriptor): Promise<boolean> {
+    const { mountFrom } = this.options
+    const { repository, scopes } = this.access
+    if (mountFrom === undefined || mountFrom === repository) return false
+    // A token for both, of its own: a token server may refuse it.
+    const access = { repository, scopes: [...scopes, `repository:${mountFrom}:pull`] }
+    const url = await this.session.url(repository, 'blobs/uploads/')
+    url.search = String(new URLSearchParams({ mount: digest, from: mountFrom }))
+    try {
+      const answer = await this.session.ask({
+        method: 'POST',
+        url,
+        access,
+        headers: { 'content-length': '0' },
+      })
+      if (answer.status === 202) await this.uploads.cancel(answer)
+      return answer.status === 201 && (answer.header('docker-content-digest') ?? digest) === digest
+    } catch (failure) {
+      if (failure instanceof ImageError && failure.code === 'ABORTED') throw failure
+      return false
+    }
+  }
+
+  put(blob: Descriptor, content: string | Buffer): Promise<void> {
+    return this.uploads.put(blob, content, () => this.has(blob))
+  }
+
+  async putManifest(manifest: Document, tag: string | undefined): Promise<void> {
+    if (tag === undefined) return this.send(manifest, manifest.descriptor.digest)
+    if (!isTag(tag)) throw this.invalid('DESTINATION_INVALID', 'a tag', JSON.stringify(brief(tag)))
+    this.tagged.push({ manifest, tag })
+  }
+
+  /** Nothing is left that nobody sees. */
+  async finish(): Promise<void> {}
+
+  async publish(): Promise<void> {
+    for (let next = this.tagged[0]; next !== undefined; next = this.tagged[0]) {
+      await this.send(next.manifest, next.tag)
+      this.tagged.shift()
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.shared === undefined) await this.session.close()
+  }
+
+  private async send({ descriptor, bytes }: Document, reference: string): Promise<void> {
+    const headers = { 'content-type': descriptor.mediaType }
+    const answer = await this.ask('PUT', `manifests/${reference}`, { headers, body: bytes })
+    expectStatus(answer, [200, 201, 202], `put the manifest ${reference}`)
+    expectDigest(answer, descriptor.digest, 'manifest')
+  }
+
+  private ask(
+    method: 'GET' | 'HEAD' | 'PUT',
+    path: string,
+    { headers, body, limit }: { headers?: Record<string, string>; body?: Buffer; limit?: number } = {},
+  ): Promise<Answer> {
+    const { session, access } = this
+    return retrying(session.retry, async () => {
+      const url = await session.url(access.repository, path)
+      return session.ask({ method, url, access, headers, body: body && bytesBody(body) }, limit)
+    })
+  }
+
+  /** @throws ImageError IMAGE_INVALID unless the answer is a manifest, and the one that was asked for */
+  private document(reference: string, { header, body: bytes }: Answer): Document {
+    const subject = `manifest ${reference}`
+    if (bytes === undefined)
+      throw this.invalid('IMAGE_INVALID', `at most ${LARGEST_MANIFEST} bytes`, 'more', subject)
+    const mediaType = (header('content-type') ?? '').replace(/\s*;.*$/s, '').toLowerCase()
+    if (!MANIFEST_TYPES.includes(mediaType))
+      throw this.invalid(
+        'IMAGE_INVALID',
+        'the media type of a manifest or an index',
+        brief(mediaType) || 'none',
+        subject,
+      )
+    const digest: Digest = digestOf(bytes)
+    const told = header('docker-content-digest')
+    for (const expected of [isDigest(reference) ? reference : undefined, told])
+      if (expected?.startsWith('sha256:') && expected !== digest)
+        throw this.invalid('IMAGE_INVALID', brief(expected), digest, subject)
+    if (!isNestedAtMost(DEEPEST_MANIFEST, bytes))
+      throw this.invalid('IMAGE_INVALID', `at most ${DEEPEST_MANIFEST} levels of JSON`, 'more', subject)
+    return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
+  }
+
+  private invalid(
+    code: 'IMAGE_INVALID' | 'DESTINATION_INVALID',
+    expected: string,
+    found: string,
+    subject = 'reference',
+  ): ImageError {
+    return new ImageError(code, `${this.name}: ${subject}: expected ${expected}, found ${found}`)
+  }
+}

@@ -1,0 +1,18 @@
+/** The layers of store paths that an earlier image has. */
+import { pythonListPaths } from '../python/repr.js'
+import type { Layers } from './layers.js'
+
+/**
+ * @param config an image config whose history is as this program, or nixpkgs, writes it
+ * @returns the layers whose history lists absolute paths, from the lowest on
+ */
+export function layersOfHistory(config: Uint8Array): Layers {
+  const { history } = JSON.parse(Buffer.from(config).toString()) as { history?: unknown }
+  if (!Array.isArray(history)) return []
+  return history.flatMap((entry: unknown) => {
+    const comment = (entry as { comment?: unknown } | null)?.comment
+    const [, list] = (typeof comment === 'string' && /^store paths: (\[.*\])$/s.exec(comment)) || []
+    const paths = list === undefined ? [] : pythonListPaths(list)
+    return paths.length > 0 && paths.every((path) => path.startsWith('/')) ? [paths] : []
+  })
+}

@@ -1,0 +1,68 @@
+/**
+ * Command lines as CPython's argparse reads them, for a parser that reads some otherwise: `-t=TAG` is the value
+ * `TAG`, a long option may be cut short while it is like no other, and an option's value does not look like an option
+ * itself, unless it is a negative number or holds a space. https://docs.python.org/3/library/argparse.html
+ */
+
+/** What must be known of an option; commander's `Option` is one. */
+export interface KnownOption {
+  /** `-t` */
+  short?: string | undefined
+  /** `--repo_tag` */
+  long?: string | undefined
+  /** Whether a value must follow. */
+  required: boolean
+}
+
+const HELP: KnownOption = { short: '-h', long: '--help', required: false }
+
+/**
+ * The same command line for commander. Where argparse finds an option without its value, it ends with that option;
+ * a beginning that several options have stays as it is: commander refuses both.
+ */
+export function likeArgparse(args: readonly string[], known: readonly KnownOption[]): string[] {
+  const options = [...known, HELP]
+  const out: string[] = []
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!
+    if (arg === '--') return [...out, ...args.slice(i)]
+    const found = find(arg, options)
+    if (found === undefined) out.push(arg)
+    else {
+      out.push(found.name)
+      if (found.value !== undefined) out.push(found.value)
+      else if (found.option.required) {
+        const value = args[++i]
+        if (value === undefined || looksLikeOption(value, options)) return out
+        out.push(value)
+      }
+    }
+  }
+  return out
+}
+
+interface Found {
+  option: KnownOption
+  name: string
+  value?: string | undefined
+}
+
+/** The option that an argument names, with the value behind its `=`. */
+function find(arg: string, options: readonly KnownOption[]): Found | undefined {
+  const [, name = arg, value] = /^(-[^-=]|--[^=]*)=(.*)$/s.exec(arg) ?? []
+  const exact = options.find(({ short, long }) => name === short || name === long)
+  if (exact !== undefined) return fits(exact, name, value)
+  const cut = name.length > 2 ? options.filter(({ long }) => long?.startsWith(name)) : []
+  return cut.length === 1 ? fits(cut[0]!, cut[0]!.long!, value) : undefined
+}
+
+/** Nothing where a value was given that the option does not take. */
+function fits(option: KnownOption, name: string, value: string | undefined): Found | undefined {
+  return value === undefined || option.required ? { option, name, value } : undefined
+}
+
+function looksLikeOption(arg: string, options: readonly KnownOption[]): boolean {
+  if (!arg.startsWith('-') || arg === '-') return false
+  if (find(arg, options) !== undefined || options.some(({ short }) => arg.slice(0, 2) === short)) return true
+  return !/^-\d+$|^-\d*\.\d+$/.test(arg) && !arg.includes(' ')
+}

@@ -1,0 +1,38 @@
+/** `stream-layered-image CONF`: the image that a configuration describes. */
+import type { Command } from 'commander'
+import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
+import { run } from './run.js'
+
+interface BuildArguments extends DeliveryArguments {
+  repo_tag?: string
+  known?: string[]
+}
+
+export function buildCommand(program: Command, setStatus: (status: number) => void): void {
+  program
+    .description(
+      'Streams the container image that CONF describes to standard output, as docker load reads it, or delivers it.',
+    )
+    .argument(
+      '<conf>',
+      'conf.json of dockerTools.streamLayeredImage, or its script, or a directory that holds one; - is standard input',
+    )
+    .option('-t, --repo_tag <TAG>', 'use TAG in place of the repo_tag of CONF')
+    .option(
+      '--known <FILE>',
+      'a layer file, whose layer needs no checksum pass; may be repeated',
+      (file: string, before: string[] = []) => [...before, file],
+    )
+  addDeliveryOptions(program)
+    .exitOverride()
+    .allowExcessArguments(false)
+    .addHelpText('after', '\nExample:\n  stream-layered-image conf.json | docker load')
+    .action(async (conf: string, given: BuildArguments) => {
+      const action = (signal: AbortSignal): Promise<void> =>
+        deliver(given, signal, async (options) => {
+          const { buildImage } = await import('../build-image.js')
+          return buildImage({ ...options, conf, repoTag: given.repo_tag, known: given.known })
+        })
+      setStatus(await run(given.debug, action))
+    })
+}

@@ -1,0 +1,23 @@
+/** `stream-layered-image copy IMAGE`: an image from anywhere to anywhere. */
+import type { Command } from 'commander'
+import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
+import { run } from './run.js'
+
+export function copyCommand(program: Command, setStatus: (status: number) => void): void {
+  addDeliveryOptions(
+    program
+      .command('copy')
+      .description('Copies an image; layers that are blobs already stay as they are.')
+      .argument('<image>', 'an image, named as destinations are'),
+  )
+    .exitOverride()
+    .allowExcessArguments(false)
+    .action(async (image: string, given: DeliveryArguments) => {
+      const action = (signal: AbortSignal): Promise<void> =>
+        deliver(given, signal, async (options) => {
+          const { copyImage } = await import('../build-image.js')
+          return copyImage({ ...options, image })
+        })
+      setStatus(await run(given.debug, action))
+    })
+}

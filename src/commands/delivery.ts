@@ -1,0 +1,119 @@
+/** The options that every verb has that delivers an image, and what is told of it. */
+import { fstatSync } from 'node:fs'
+import { type Command, InvalidArgumentError } from 'commander'
+import { ImageError } from '../errors.js'
+import { log } from '../log.js'
+import type { BuildResult, CompressionOptions, DeliveryOptions } from '../options.js'
+import { report } from '../report/text.js'
+import { SYNTAX } from '../transports.js'
+
+export interface DeliveryArguments {
+  output?: string[]
+  jobs?: number
+  compress?: CompressionOptions
+  cache?: string
+  previous?: string
+  mountFrom?: string
+  tlsCa?: string
+  plainHttp?: boolean
+  digestFile?: string
+  verify?: boolean
+  debug?: boolean
+}
+
+export function addDeliveryOptions(command: Command): Command {
+  return command
+    .option(
+      '-o, --output <DESTINATION>',
+      `deliver to ${SYNTAX}; - is standard output; may be repeated`,
+      (destination: string, before: string[] = []) => [...before, destination],
+    )
+    .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
+    .option(
+      '--compress <KIND>',
+      'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
+      parseCompression,
+    )
+    .option(
+      '--cache <PLACE>',
+      'remember digests in a directory, in the "default" one, or at redis://HOST:PORT (also: STREAM_LAYERED_IMAGE_CACHE)',
+    )
+    .option(
+      '--previous <REF>',
+      'skip layers that this image has: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the one replaced)',
+    )
+    .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
+    .option('--tls-ca <FILE>', 'trust these certificates too')
+    .option('--plain-http', 'speak to the registry without TLS')
+    .option(
+      '--digest-file <FILE>',
+      'write the digest of the manifest there, of a docker-archive the image ID',
+    )
+    .option('--verify', 'hash every layer again on its way out, and read what could be skipped')
+    .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
+}
+
+/** Runs a delivery with the command's options, and tells its result. */
+export async function deliver(
+  given: DeliveryArguments,
+  signal: AbortSignal,
+  run: (options: DeliveryOptions) => Promise<BuildResult>,
+): Promise<void> {
+  const output = given.output ?? ['-']
+  if (output.includes('-') && (await isTerminal(1)))
+    throw new ImageError('OUTPUT_TERMINAL', 'an image is not written to a terminal', {
+      hint: 'send it on, as in: stream-layered-image conf.json | docker load, or name a file with -o',
+    })
+  const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
+  const result = await run({
+    destinations: output,
+    threads: given.jobs,
+    compression: given.compress,
+    cache: place ? await cachePlace(place) : undefined,
+    previous: given.previous,
+    registry: { mountFrom: given.mountFrom, tlsCa: given.tlsCa, plainHttp: given.plainHttp },
+    verify: given.verify,
+    signal,
+    onEvent: report,
+  })
+  if (given.digestFile !== undefined) {
+    const { writeWhole } = await import('../files/partial-file.js')
+    await writeWhole(given.digestFile, result.manifestDigest ?? result.imageId, signal)
+  }
+  // Standard output is free for programs to read from when no image goes there.
+  if (!output.includes('-')) await print(JSON.stringify(result))
+  // Last, for whoever wants to go on from here.
+  for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
+}
+
+/** A line to standard output, whole. @throws ImageError OUTPUT_FAILED, OUTPUT_CLOSED */
+export async function print(line: string): Promise<void> {
+  const { FdOutput } = await import('../outputs/fd-output.js')
+  const output = await FdOutput.open(1)
+  await output.write(Buffer.from(`${line}\n`))
+  await output.end()
+}
+
+export async function cachePlace(place: string): Promise<string> {
+  return place === 'default' ? (await import('../cache/place.js')).defaultPlace() : place
+}
+
+export function parseCompression(text: string): CompressionOptions {
+  if (text === 'none') return { kind: 'none' }
+  const [, kind, level] = /^(gzip|zstd)(?::(\d+))?$/.exec(text) ?? []
+  if (kind !== 'gzip' && kind !== 'zstd')
+    throw new InvalidArgumentError(`expected none, gzip[:LEVEL] or zstd[:LEVEL], found "${text}".`)
+  // Whether the level fits, the library checks.
+  return level === undefined ? { kind } : { kind, level: Number(level) }
+}
+
+export function parseJobs(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
+}
+
+async function isTerminal(fd: number): Promise<boolean> {
+  if (!fstatSync(fd).isCharacterDevice()) return false
+  const { isatty } = await import('node:tty')
+  return isatty(fd)
+}

@@ -1,0 +1,50 @@
+/** What all verbs have in common: signals, failures in words, exit statuses. */
+import { type ErrorCode, ImageError } from '../errors.js'
+import { log, logStacks } from '../log.js'
+
+export const STATUS = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 } as const
+
+/** What a shell shows for a process that the signal ended: 128 and its number. */
+const STOPPED = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
+
+/** What is wrong already in what was asked for. */
+const USAGE: readonly ErrorCode[] = ['OPTION_INVALID', 'DESTINATION_INVALID']
+
+/**
+ * Runs a verb, with signals handled and failures reported.
+ * @param debug whether stacks and causes are shown; `DEBUG` asks for them too
+ * @returns the exit status
+ */
+export async function run(
+  debug: boolean | undefined,
+  action: (signal: AbortSignal) => Promise<void>,
+): Promise<number> {
+  const stop = new AbortController()
+  let stopped: number | undefined
+  for (const [signal, status] of Object.entries(STOPPED)) {
+    process.on(signal, () => {
+      // Whoever asks twice does not want to wait.
+      if (stopped !== undefined) process.exit(stopped)
+      stopped = status
+      stop.abort()
+    })
+  }
+  try {
+    await action(stop.signal)
+    return STATUS.ok
+  } catch (error) {
+    return stopped ?? fail(error, debug === true || Boolean(process.env.DEBUG))
+  }
+}
+
+function fail(error: unknown, debug: boolean): number {
+  const { code, hint } = error instanceof ImageError ? error : {}
+  if (code !== 'OUTPUT_CLOSED') {
+    const message = error instanceof Error ? error.message : String(error)
+    log(`stream-layered-image: error: ${message}${code === undefined ? '' : ` [${code}]`}`)
+    if (hint !== undefined) log(`stream-layered-image: hint: ${hint}`)
+  }
+  if (debug && error instanceof Error) logStacks(error)
+  if (code === 'OUTPUT_CLOSED') return STATUS.brokenPipe
+  return code !== undefined && USAGE.includes(code) ? STATUS.usage : STATUS.failure
+}

@@ -1,0 +1,31 @@
+/** JSON that others wrote, within bounds. */
+
+/** Bytes of a manifest, an index or another document: what registries take at most (OCI distribution specification 1.1). */
+export const MAX_DOCUMENT = 4 << 20
+
+/** No document of this field is nested as deeply; parsing deeper ones takes memory out of proportion. */
+const MAX_DEPTH = 64
+
+/** @throws SyntaxError for what is no JSON, or nested too deeply */
+export function parseDocument(bytes: Buffer): unknown {
+  checkDepth(bytes)
+  return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+function checkDepth(bytes: Buffer): void {
+  let depth = 0
+  let inText = false
+  for (let i = 0; i < bytes.length; i++) {
+    const byte = bytes[i]!
+    if (inText) {
+      if (byte === BACKSLASH) i++
+      else if (byte === QUOTE) inText = false
+    } else if (byte === QUOTE) inText = true
+    else if (byte === 0x5b || byte === 0x7b) {
+      if (++depth > MAX_DEPTH) throw new SyntaxError(`nested more than ${MAX_DEPTH} deep`)
+    } else if (byte === 0x5d || byte === 0x7d) depth--
+  }
+}

@@ -1,0 +1,95 @@
+/** Manifests and indexes of the OCI image specification 1.1; Docker's (manifest version 2, schema 2) are read too. */
+import * as v from 'valibot'
+import { ImageError } from '../errors.js'
+import type { BlobKind } from '../model/compression.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
+import { type Digest, digestOf, isDigest } from '../model/digest.js'
+
+export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
+const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
+const LAYER_TYPE: Record<BlobKind, string> = {
+  none: 'application/vnd.oci.image.layer.v1.tar',
+  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+}
+/** What Docker calls them. */
+const DOCKER_LAYER_TYPE: Record<string, BlobKind> = {
+  'application/vnd.docker.image.rootfs.diff.tar': 'none',
+  'application/vnd.docker.image.rootfs.diff.tar.gzip': 'gzip',
+  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
+}
+
+export function layerType(kind: BlobKind): string {
+  return LAYER_TYPE[kind]
+}
+
+/** How a layer's blob is compressed; undefined when its media type does not say. */
+export function kindOf({ mediaType }: Descriptor): BlobKind | undefined {
+  const kinds = Object.keys(LAYER_TYPE) as BlobKind[]
+  return kinds.find((kind) => LAYER_TYPE[kind] === mediaType) ?? DOCKER_LAYER_TYPE[mediaType]
+}
+
+/** @param bytes the image config */
+export function configDocument(bytes: Buffer): Document {
+  return documentOf(bytes, CONFIG_TYPE)
+}
+
+export function manifestDocument(config: Descriptor, layers: readonly Descriptor[]): Document {
+  const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers }
+  return documentOf(Buffer.from(JSON.stringify(manifest)), MANIFEST_TYPE)
+}
+
+/** An index of no images. */
+export const EMPTY_INDEX_DOCUMENT = documentOf(
+  Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [] })),
+  INDEX_TYPE,
+)
+
+function documentOf(bytes: Buffer, mediaType: string): Document {
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }
+}
+
+const ANNOTATIONS = v.nullish(v.record(v.string(), v.string()))
+const DESCRIPTOR = v.object({
+  mediaType: v.string(),
+  digest: v.custom<Digest>(isDigest),
+  size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  annotations: ANNOTATIONS,
+})
+const MANIFEST = v.object({ config: DESCRIPTOR, layers: v.array(DESCRIPTOR) })
+const PLATFORM = v.nullish(v.object({ os: v.string(), architecture: v.string() }))
+const INDEX_ENTRY = v.object({ ...DESCRIPTOR.entries, platform: PLATFORM })
+const INDEX = v.object({ manifests: v.nullish(v.array(INDEX_ENTRY)) })
+
+/** What a manifest says of one image. */
+export interface Manifest {
+  config: Descriptor
+  layers: Descriptor[]
+}
+
+/** @param name of the image, for the message @throws ImageError IMAGE_INVALID */
+export function parseManifest({ bytes }: Document, name: string): Manifest {
+  try {
+    const { config, layers } = v.parse(MANIFEST, JSON.parse(bytes.toString()))
+    return { config: plain(config), layers: layers.map(plain) }
+  } catch (error) {
+    throw new ImageError('IMAGE_INVALID', `${name}: expected an image manifest, found other content`, {
+      cause: error,
+    })
+  }
+}
+
+type IndexEntry = v.InferOutput<typeof INDEX_ENTRY>
+
+/** An index's manifests; undefined when the document is no index. */
+export function manifestsOf({ bytes }: Document): IndexEntry[] | undefined {
+  const document: unknown = JSON.parse(bytes.toString())
+  if (typeof document !== 'object' || document === null || !('manifests' in document)) return undefined
+  const parsed = v.safeParse(INDEX, document)
+  return parsed.success ? (parsed.output.manifests ?? []) : undefined
+}
+
+function plain({ annotations, ...descriptor }: v.InferOutput<typeof DESCRIPTOR>): Descriptor {
+  return annotations ? { ...descriptor, annotations } : descriptor
+}

@@ -1,0 +1,47 @@
+/** containerd, by `ctr` or `nerdctl`; CONTAINERD_ADDRESS and CONTAINERD_NAMESPACE are theirs and tell which. */
+import type { Engine } from '../model/engine.js'
+import { knock } from './knock.js'
+import { ProgramEngine, type Ways } from './program-engine.js'
+
+const WAYS: Record<'ctr' | 'nerdctl', Ways> = {
+  ctr: {
+    probe: ['images', 'pull', '--help'],
+    // From version 2 on the daemon would pull, which may be where this machine's loopback is not.
+    pull: (reference, _, probed) => [
+      ...['images', 'pull', '--plain-http', ...(/--local\b/.test(probed) ? ['--local'] : [])],
+      reference,
+    ],
+    publish: (reference, name) => [
+      ['images', 'tag', '--force', reference, name],
+      ['images', 'rm', reference],
+    ],
+    discard: (reference) => ['images', 'rm', reference],
+    run: (name) => `ctr run --rm ${name} ${idFrom(name)}`,
+  },
+  nerdctl: {
+    pull: (reference) => ['pull', '--quiet', '--insecure-registry', reference],
+    publish: (reference, name) => [
+      ['tag', reference, name],
+      ['rmi', reference],
+    ],
+    discard: (reference) => ['rmi', reference],
+    run: (name) => `nerdctl run --rm ${name}`,
+  },
+}
+
+/** A container's name, from the image's. */
+function idFrom(name: string): string {
+  return name.replace(/^.*\//, '').replace(/:.*$/, '')
+}
+
+/** Where containerd is when nobody says otherwise. */
+const USUAL = '/run/containerd/containerd.sock'
+
+/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when program or daemon is not there */
+export async function openContainerd(shown: string, signal: AbortSignal): Promise<Engine> {
+  const engine = ProgramEngine.find(shown, WAYS, signal)
+  const address = (process.env.CONTAINERD_ADDRESS || USUAL).replace(/^unix:\/\//, '')
+  // The programs try for ten seconds, and say it in two hundred letters.
+  if (address.startsWith('/')) await knock(shown, address, 'CONTAINERD_ADDRESS', signal)
+  return engine
+}

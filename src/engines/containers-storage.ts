@@ -1,0 +1,40 @@
+/** The storage that podman, buildah, skopeo and CRI-O share, by whichever of these programs there is. */
+import type { Engine } from '../model/engine.js'
+import { ProgramEngine, type Ways } from './program-engine.js'
+
+const PULL = ['pull', '--quiet', '--tls-verify=false']
+
+const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
+  podman: {
+    pull: (reference) => [...PULL, reference],
+    publish: (reference, name) => [
+      ['tag', reference, name],
+      ['untag', reference, reference],
+    ],
+    discard: (reference) => ['rmi', reference],
+    run: (name) => `podman run --rm ${name}`,
+  },
+  buildah: {
+    pull: (reference) => [...PULL, reference],
+    publish: (reference, name) => [
+      ['tag', reference, name],
+      ['rmi', reference],
+    ],
+    discard: (reference) => ['rmi', reference],
+    run: (name) => `buildah from ${name}`,
+  },
+  skopeo: {
+    pull: (reference, name) => [
+      ...['copy', '--quiet', '--src-tls-verify=false'],
+      ...[`docker://${reference}`, `containers-storage:${name}`],
+    ],
+    publish: () => [],
+    discard: () => undefined,
+    run: () => undefined,
+  },
+}
+
+/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is none of the programs */
+export function openContainersStorage(shown: string, signal: AbortSignal): Engine {
+  return ProgramEngine.find(shown, WAYS, signal)
+}

@@ -1,0 +1,147 @@
+/** Docker Engine, through its API. */
+import * as v from 'valibot'
+import { handled, ImageError } from '../errors.js'
+import type { ByteOutput } from '../model/destination.js'
+import { type Digest, isDigest } from '../model/digest.js'
+import type { ArchiveTaker, Engine, PullOffer } from '../model/engine.js'
+import { WritableOutput } from '../outputs/writable-output.js'
+import { DockerApi } from './docker-api.js'
+import { findDockerHost } from './docker-host.js'
+
+/** Milliseconds for taking away a name, when there is nobody left who would wait for it. */
+const DISCARDING = 10_000
+
+/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is no daemon */
+export async function openDocker(shown: string, signal: AbortSignal): Promise<Engine> {
+  const host = findDockerHost()
+  const api = new DockerApi(host, shown)
+  await api.ask('GET', '/_ping', signal)
+  return new DockerEngine(api, new DockerArchives(api, host.isElsewhere, signal), signal)
+}
+
+class DockerEngine implements Engine {
+  constructor(
+    private readonly api: DockerApi,
+    readonly archives: ArchiveTaker,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async pull({ reference, unpacked, signal }: PullOffer): Promise<void> {
+    const query = new URLSearchParams(split(reference, 'fromImage'))
+    await this.api.work(
+      'POST',
+      `/images/create?${query}`,
+      ({ id, status }) => {
+        if (status === 'Pull complete' && id !== undefined) unpacked(id)
+      },
+      signal,
+    )
+  }
+
+  async publish(reference: string, name: string): Promise<void> {
+    const query = new URLSearchParams(split(name, 'repo'))
+    await this.api.ask('POST', `/images/${reference}/tag?${query}`, this.signal)
+    await this.remove(reference, this.signal)
+  }
+
+  async discard(reference: string): Promise<void> {
+    await this.remove(reference, AbortSignal.timeout(DISCARDING)).catch(() => {})
+  }
+
+  runCommand(name: string): string {
+    return `docker run --rm ${name.replace(/^docker\.io\/(library\/)?/, '')}`
+  }
+
+  private async remove(reference: string, signal: AbortSignal): Promise<void> {
+    await this.api.ask('DELETE', `/images/${reference}`, signal)
+  }
+}
+
+/** A name without its tag, and the tag, as queries have them. */
+function split(reference: string, key: string): Record<string, string> {
+  const at = reference.lastIndexOf(':')
+  return { [key]: reference.slice(0, at), tag: reference.slice(at + 1) }
+}
+
+const INFO = v.object({ DriverStatus: v.nullish(v.array(v.array(v.string()))) })
+const IMAGES = v.array(v.object({ Id: v.string() }))
+const IMAGE = v.object({ RootFS: v.object({ Layers: v.nullish(v.array(v.string())) }) })
+
+/** Images that are asked for their layers, the newest first. */
+const MOST_IMAGES = 200
+
+/** The load API. */
+class DockerArchives implements ArchiveTaker {
+  constructor(
+    private readonly api: DockerApi,
+    readonly isElsewhere: boolean,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** Docker's own layer store knows layers by the chain below them; containerd's, which may be in its place, wants all. */
+  async present(diffIds: readonly Digest[]): Promise<number> {
+    const { DriverStatus } = await this.get('/info', INFO)
+    if (DriverStatus?.flat().some((text) => text.startsWith('io.containerd.'))) return 0
+    const images = await this.get('/images/json', IMAGES)
+    let most = 0
+    for (const { Id } of images.slice(0, MOST_IMAGES)) {
+      if (!isDigest(Id)) continue
+      const { RootFS } = await this.get(`/images/${Id}/json`, IMAGE)
+      const different = diffIds.findIndex((diffId, i) => RootFS.Layers?.[i] !== diffId)
+      most = Math.max(most, different < 0 ? diffIds.length : different)
+    }
+    return most
+  }
+
+  async open(): Promise<ByteOutput> {
+    const { body, done } = this.api.send('/images/load?quiet=1', this.signal)
+    return new LoadOutput(new WritableOutput(body), () => body.end(), handled(done))
+  }
+
+  private async get<Schema extends v.GenericSchema>(
+    path: string,
+    schema: Schema,
+  ): Promise<v.InferOutput<Schema>> {
+    const found = v.safeParse(schema, await this.api.ask('GET', path, this.signal))
+    if (found.success) return found.output
+    throw new ImageError('ENGINE_FAILED', `${path}: expected Docker's answer, found another`)
+  }
+}
+
+/** An archive on its way into the daemon: what the daemon says of it counts more than how the connection ended. */
+class LoadOutput implements ByteOutput {
+  readonly lost: Promise<never>
+
+  constructor(
+    private readonly body: WritableOutput,
+    private readonly endBody: () => void,
+    private readonly done: Promise<void>,
+  ) {
+    // A daemon that has answered before all was sent has failed, or wants no more.
+    this.lost = handled(body.lost.catch((error) => this.why(error)))
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.body.write(bytes)
+    } catch (error) {
+      await this.why(error)
+    }
+  }
+
+  async end(): Promise<void> {
+    await this.body.end().catch((error) => this.why(error))
+    this.endBody()
+    await this.done
+  }
+
+  abort(error: Error): void {
+    this.body.abort(error)
+  }
+
+  /** @throws the daemon's own reason, or the error */
+  private async why(error: unknown): Promise<never> {
+    await this.done
+    throw error
+  }
+}

@@ -1,0 +1,54 @@
+/** Files that are read: never a pipe, which one would wait for, or a device. */
+import { constants, statSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { checkAborted } from './attempt.js'
+
+/** Bytes of a file. */
+export interface Extent {
+  path: string
+  /** Where they start, in bytes. */
+  offset: number
+  size: number
+  /** They are all that the file has, whatever it has when it is read: it may be replaced at any time. */
+  whole?: true
+}
+
+/** The whole of a regular file; undefined when there is none, symbolic links are followed. */
+export function fileExtent(path: string): Extent | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false })
+  return stats?.isFile() ? { path, offset: 0, size: stats.size, whole: true } : undefined
+}
+
+/** @throws the system's error; EINVAL for what is no regular file */
+export async function openRegular(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  if ((await file.stat()).isFile()) return file
+  await file.close()
+  throw Object.assign(new Error('expected a file, found something else'), { code: 'EINVAL' })
+}
+
+/** Enough that asking costs little, little enough that hashing a piece keeps nobody waiting. */
+const PIECE = 256 * 1024
+
+/** The bytes in pieces; fewer when the file ends before. @throws the system's error, ImageError ABORTED */
+export async function* readExtent(extent: Extent, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  const file = await openRegular(extent.path)
+  try {
+    const size = extent.whole ? Number.POSITIVE_INFINITY : extent.size
+    for (let done = 0; done < size; ) {
+      checkAborted(signal)
+      const wanted = Math.min(PIECE, size - done)
+      const { bytesRead, buffer } = await file.read(
+        Buffer.allocUnsafe(wanted),
+        0,
+        wanted,
+        extent.offset + done,
+      )
+      if (bytesRead === 0) return
+      yield buffer.subarray(0, bytesRead)
+      done += bytesRead
+    }
+  } finally {
+    await file.close()
+  }
+}

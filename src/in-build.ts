@@ -1,0 +1,101 @@
+/** What a build runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
+import type { DigestCache } from './cache/digest-cache.js'
+import { LayerMemory } from './cache/layer-memory.js'
+import type { NarHashes } from './cache/nar-hashes.js'
+import { aborted, asImageError } from './errors.js'
+import { Scratch } from './files/scratch.js'
+import { DEFAULT_COMPRESSION } from './model/compression.js'
+import type { Destination } from './model/destination.js'
+import type { Image } from './model/image.js'
+import type { DeliveryOptions } from './options.js'
+import { LayerPool } from './pool/pool.js'
+import { threadCount } from './pool/threads.js'
+import { Workshop } from './pool/workshop.js'
+import type { TransportContext } from './transports/transport.js'
+import { parsePlace } from './transports.js'
+import { ChecksumPasses } from './writers/checksum-passes.js'
+import type { WriteContext } from './writers/written.js'
+
+/** One build under way. */
+export interface Build extends WriteContext {
+  /** Where the image goes, in the order in which it was asked for; all of it is open. */
+  destinations: readonly Destination[]
+  /** Opens an image that is named as destinations are. @throws ImageError */
+  openImage(name: string): Promise<Image>
+  /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
+  queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
+}
+
+/** Runs a build, and ends all that belongs to it. @throws ImageError */
+export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) => Promise<T>): Promise<T> {
+  const end = new AbortController()
+  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
+  if (signal.aborted) throw aborted(signal.reason)
+  const places = (options.destinations ?? []).map(parsePlace)
+  // The first worker starts while this thread loads the rest.
+  const threads = threadCount(options.threads)
+  const pool = new LayerPool(threads, signal)
+  const scratch = new Scratch()
+  const closing: (() => Promise<void>)[] = []
+  const onEnd = (close: () => Promise<void>): void => void closing.push(close)
+  try {
+    const { compression } = options
+    const emit = options.onEvent ?? (() => {})
+    const warn = (message: string): void => emit({ type: 'warning', message })
+    const workshop = new Workshop(pool, threads, scratch.file)
+    const cache = await openCache(options.cache, warn, signal)
+    if (cache !== undefined) onEnd(() => cache.close())
+    const memory = new LayerMemory(cache)
+    const context: TransportContext = { options, workshop, signal, notice: warn, onEnd }
+    const destinations: Destination[] = []
+    if (options.output !== undefined) destinations.push(await callersOutput(options.output))
+    for (const place of places) destinations.push(await place.destination(context))
+    const needsKeys = cache !== undefined || places.some(({ takesBlobs }) => takesBlobs)
+    return await run({
+      workshop,
+      memory,
+      passes: new ChecksumPasses(memory, emit),
+      emit,
+      verify: options.verify === true,
+      compression: compression && {
+        kind: compression.kind,
+        level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
+      },
+      signal,
+      destinations,
+      openImage: (name) => parsePlace(name).source(context),
+      queryNarHashes: async (paths, wanted = needsKeys) => {
+        if (!wanted) return undefined
+        const { queryNarHashes } = await import('./cache/nar-hashes.js')
+        return queryNarHashes(paths, undefined, signal)
+      },
+    })
+  } catch (error) {
+    throw options.signal?.aborted
+      ? aborted(options.signal.reason)
+      : asImageError(error, 'INTERNAL', 'unexpected failure')
+  } finally {
+    end.abort()
+    await Promise.all([pool.close(), ...closing.map((close) => close())])
+    scratch.remove()
+  }
+}
+
+async function openCache(
+  place: string | undefined,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+): Promise<DigestCache | undefined> {
+  if (place === undefined) return undefined
+  const { DigestCache } = await import('./cache/digest-cache.js')
+  return DigestCache.open(place, warn, signal)
+}
+
+async function callersOutput(output: NonNullable<DeliveryOptions['output']>): Promise<Destination> {
+  if (typeof output === 'number') {
+    const { FdOutput } = await import('./outputs/fd-output.js')
+    return { shape: 'in-order', name: undefined, output: await FdOutput.open(output) }
+  }
+  const { WritableOutput } = await import('./outputs/writable-output.js')
+  return { shape: 'in-order', name: undefined, output: new WritableOutput(output) }
+}

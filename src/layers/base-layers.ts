@@ -1,0 +1,83 @@
+/** The members of a base image's archive that are its layers. */
+import { ImageError } from '../errors.js'
+import type { Member } from '../model/member.js'
+import type { Range } from '../model/recipe.js'
+import { normalisePath, trimSlashes } from '../python/paths.js'
+import { TYPE } from '../tar/header.js'
+import { type IndexedMember, type MemberTable, shorten, targetPath } from './member-table.js'
+
+/** A layer's member and where its data lies. */
+export interface FoundLayer {
+  member: Member
+  range: Range
+}
+
+/** What links lead to, as far as it is known: each is followed once, however many layers lead through it. */
+export type Resolved = Map<IndexedMember, IndexedMember>
+
+/** @param name as `manifest.json` has it @throws ImageError BASE_INVALID when it leads to no plain file */
+export function findLayer(members: MemberTable, name: string, resolved: Resolved): FoundLayer {
+  const member = members.get(trimSlashes(name))
+  if (member === undefined)
+    throw invalid(`expected the layer "${shorten(name)}" that manifest.json lists, found no such member`)
+  const file = followLinks(members, member, resolved)
+  expectPlainFile(file, name)
+  const { dataOffset: _, ...plain } = member
+  return { member: plain, range: { offset: file.dataOffset, size: file.size } }
+}
+
+/** A layer may be a link to another member, as `docker save` wrote them before version 25. */
+function followLinks(members: MemberTable, layer: IndexedMember, resolved: Resolved): IndexedMember {
+  const seen = new Set<IndexedMember>()
+  let member = layer
+  while (member.type === TYPE.symlink || member.type === TYPE.link) {
+    if (seen.has(member))
+      throw invalid(`layer "${shorten(layer.name)}": expected a file, found a loop of links`)
+    seen.add(member)
+    if (member.size > 0)
+      throw invalid(
+        `layer "${shorten(layer.name)}": expected a link without data, found ${member.size} bytes`,
+      )
+    const target: IndexedMember | undefined = resolved.get(member) ?? members.target(member)
+    if (target === undefined)
+      throw invalid(
+        `layer "${shorten(layer.name)}": expected its link target "${shorten(targetPath(member))}", found no such member`,
+      )
+    member = target
+  }
+  for (const link of seen) resolved.set(link, member)
+  return member
+}
+
+function expectPlainFile(file: IndexedMember, name: string): void {
+  if (['3', '4', '5', '6'].includes(file.type))
+    throw invalid(`layer "${shorten(name)}": expected a file, found type "${file.type}"`)
+  if (file.type === 'S' || [...(file.pax?.keys() ?? [])].some((key) => key.startsWith('GNU.sparse.')))
+    throw invalid(`layer "${shorten(name)}": expected a plain file, found one stored as a GNU sparse file`)
+}
+
+/**
+ * Whoever unpacks an archive keeps one member of a name. So none of the layers may take the place of the
+ * image's own `manifest.json`, and two of one name must be one and the same.
+ * @throws ImageError BASE_INVALID
+ */
+export function expectOwnNames(layers: readonly FoundLayer[]): void {
+  const byName = new Map<string, FoundLayer>()
+  for (const layer of layers) {
+    const { name } = layer.member
+    // Absolute names, too, are put below where it is unpacked.
+    const place = normalisePath(`/./${name}`)
+    if (place === '/manifest.json')
+      throw invalid(`expected layers beside manifest.json, found the layer "${shorten(name)}" in its place`)
+    const other = byName.get(place)
+    if (other !== undefined && other.range.offset !== layer.range.offset)
+      throw invalid(
+        `expected layers with names of their own, found "${shorten(other.member.name)}" and "${shorten(name)}"`,
+      )
+    byName.set(place, layer)
+  }
+}
+
+function invalid(message: string): ImageError {
+  return new ImageError('BASE_INVALID', message)
+}

@@ -1,0 +1,60 @@
+/** The shapes in which destinations take an image. */
+import type { BlobStore } from './blob-store.js'
+import type { BlobKind } from './compression.js'
+import type { Descriptor } from './descriptor.js'
+import type { Engine } from './engine.js'
+
+export type Destination = InOrder | AtOffsets | ByDigest | Served
+
+/** A pipe or device: the bytes of a docker-archive from first to last. */
+export interface InOrder {
+  shape: 'in-order'
+  /** As it was named; undefined for the caller's own output. */
+  name: string | undefined
+  output: ByteOutput
+  /** How many layers, from the lowest on, are left out: whoever reads has them. */
+  without?: number
+}
+
+/** A file: a docker-archive whose parts are written when they are ready. */
+export interface AtOffsets {
+  shape: 'at-offsets'
+  name: string
+  path: string
+}
+
+/** A blob store: blobs and manifests in any order. */
+export interface ByDigest {
+  shape: 'by-digest'
+  name: string
+  store: BlobStore
+  /** What the image is to be called there. */
+  tag: string | undefined
+  /** How layers are compressed when nothing is asked for. */
+  compression: BlobKind
+  /** The layers of the image that may have the same ones, of the same repository or one that its blobs are mounted from. */
+  previous(): Promise<readonly Descriptor[]>
+}
+
+/** An engine: it asks for what it lacks, and is served that. */
+export interface Served {
+  shape: 'served'
+  name: string
+  engine: Engine
+  /** What the image is to be called there, in full; undefined: as it calls itself. */
+  wanted: string | undefined
+}
+
+/** Bytes in order. */
+export interface ByteOutput {
+  /** Takes all of `bytes` before it is done; they may change afterwards. @throws ImageError OUTPUT_CLOSED, OUTPUT_FAILED */
+  write: Write
+  /** Rejects with OUTPUT_CLOSED when the reader is found to have left while nothing was being written. */
+  readonly lost: Promise<never>
+  /** Everything was written. */
+  end(): void | Promise<void>
+  /** Gives up: a pending write fails. */
+  abort(error: Error): void
+}
+
+export type Write = (bytes: Uint8Array) => void | Promise<void>

@@ -1,0 +1,43 @@
+/** Something that keeps images and runs them: Docker, the storage of podman and others, containerd. */
+import type { ByteOutput } from './destination.js'
+import type { Digest } from './digest.js'
+
+export interface Engine {
+  /**
+   * Has it take an image from a registry on this machine.
+   * @param offer.reference what the image is called until it is published: `HOST:PORT/REPOSITORY:TAG`
+   * @param offer.name what it is to be called in the end, in full
+   * @param offer.unpacked told of layers that are in place, by the beginning of their digest's hex
+   * @param offer.signal ends it
+   * @throws ImageError ENGINE_FAILED
+   */
+  pull(offer: PullOffer): Promise<void>
+  /** Gives what was taken its name, and takes the other name away. @throws ImageError ENGINE_FAILED */
+  publish(reference: string, name: string): Promise<void>
+  /** Takes away what was not published, whether or not the build was stopped. */
+  discard(reference: string): Promise<void>
+  /** The command that runs an image of that name, for a shell; undefined where nothing does. */
+  runCommand(name: string): string | undefined
+  /** How it takes an image when it cannot connect to this machine. */
+  readonly archives?: ArchiveTaker
+}
+
+export interface PullOffer {
+  reference: string
+  name: string
+  unpacked(id: string): void
+  signal: AbortSignal
+}
+
+/** An engine that takes docker-archives. */
+export interface ArchiveTaker {
+  /** Whether it is known to be on another machine. */
+  readonly isElsewhere: boolean
+  /**
+   * How many of an image's layers, from the lowest on, an archive may leave out since they are there.
+   * @throws ImageError ENGINE_FAILED
+   */
+  present(diffIds: readonly Digest[]): Promise<number>
+  /** Takes a docker-archive: its `end` is the engine's word that it has the image. */
+  open(): Promise<ByteOutput>
+}

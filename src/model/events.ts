@@ -1,0 +1,63 @@
+/** What happens during a build, for progress displays and logs. */
+import type { Digest } from './digest.js'
+import type { LayerSource } from './layer.js'
+
+/** One thing that happened. Digests of layers are diff IDs, sizes are in bytes. */
+export type BuildEvent =
+  /** What was named as the configuration is a script that names this one. */
+  | { type: 'configuration-found'; conf: string; where: string }
+  /** A layer's checksum pass is done; layers finish in any order. */
+  | { type: 'layer-checksummed'; source: LayerSource; digest: Digest; size: number }
+  /** The image has no base; comes once, first. */
+  | { type: 'no-base' }
+  /** The layer is next to be written. `number` counts from 1. */
+  | { type: 'layer-started'; number: number; source: LayerSource }
+  /** All bytes of the layer are written. */
+  | { type: 'layer-streamed'; number: number; source: LayerSource; digest: Digest; size: number }
+  /** All bytes of the layer are in a file; layers finish in any order. */
+  | { type: 'layer-written'; number: number; source: LayerSource; digest: Digest; size: number }
+  /** The layer's blob is at every destination; layers finish in any order. */
+  | {
+      type: 'layer-delivered'
+      number: number
+      source: LayerSource
+      digest: Digest
+      /** Undefined for a blob that was copied as it is. */
+      size: number | undefined
+      /** For each destination, in order, how it came by the blob. */
+      outcomes: readonly ('uploaded' | 'mounted' | 'skipped')[]
+    }
+  /** An engine has asked for the layer's blob, and was sent it; layers come in any order. */
+  | LayerAtEngine<'layer-taken'>
+  /** The engine has the layer in place, where it tells so. */
+  | LayerAtEngine<'layer-unpacked'>
+  /** An engine has the image under its name. Amounts are of layers, and bytes of their blobs. */
+  | {
+      type: 'image-taken'
+      destination: string
+      taken: { layers: number; bytes: number }
+      present: { layers: number; bytes: number }
+    }
+  /** The image is built all the same, but some clients will not take it. */
+  | { type: 'warning'; message: string }
+  | { type: 'manifests-started' }
+  /** What the cache did for the layers; comes last but for `done`. */
+  | { type: 'cache-used'; remembered: number; new: number }
+  /** How many of the layers were told by layer files; where there are some. */
+  | { type: 'layers-known'; count: number }
+  /** Bytes of the image handed to the output so far. */
+  | { type: 'bytes'; total: number }
+  | { type: 'done' }
+
+/** A layer at an engine: digest and size are its blob's. */
+interface LayerAtEngine<Type extends string> {
+  type: Type
+  destination: string
+  number: number
+  source: LayerSource
+  digest: Digest
+  size: number
+}
+
+/** Takes events; what it throws fails the build. */
+export type Emit = (event: BuildEvent) => void

@@ -1,0 +1,15 @@
+/** What every source gives and every destination takes. */
+
+import type { Document } from './descriptor.js'
+import type { Digest } from './digest.js'
+import type { Layer } from './layer.js'
+
+export interface Image {
+  readonly layers: readonly Layer[]
+  /** `NAME:TAG`, as docker-archives list them. */
+  readonly names: readonly string[]
+  /** Of the members of its docker-archive, in whole seconds since the epoch. */
+  readonly mtime: number
+  /** The image config, whose digest is the image ID. @param diffIds of all layers, in order */
+  config(diffIds: readonly Digest[]): Document
+}

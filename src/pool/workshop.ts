@@ -1,0 +1,165 @@
+/**
+ * What a build can have made, on whatever thread: a recipe's digest, its bytes in order, its packed blob in a file.
+ * Nothing outside knows what runs in a worker, through the ring, in a batch or on this thread.
+ */
+import { statSync } from 'node:fs'
+import { attempt, handled, type ImageError } from '../errors.js'
+import type { BaseImage } from '../layers/base.js'
+import type { BlobTask } from '../layers/blob.js'
+import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } from '../layers/checksum.js'
+import type { PackedRanges } from '../layers/compressed-ranges.js'
+import type { CustomisationLayer } from '../layers/customisation.js'
+import { fingerprintOf } from '../layers/fingerprint.js'
+import type { SliceCursor } from '../layers/slices.js'
+import type { BlobKind } from '../model/compression.js'
+import type { Write } from '../model/destination.js'
+import type { Blob, MadeBlob } from '../model/layer.js'
+import { type FileRange, type Range, type Recipe, TO_THE_END } from '../model/recipe.js'
+import type { LayerPool } from './pool.js'
+import { type Planned, Streamer } from './streamer.js'
+
+/** A layer's bytes: given once, when the layers queued before it have given theirs. */
+export type Bytes = (write: Write) => Promise<void>
+
+/** The streaming pass of one archive: layers are queued in order, and give their bytes in that order. */
+export interface Stream {
+  queue(planning: Promise<Planned>): Bytes
+  /** Makes everything that waits fail with `reason`. */
+  close(reason: ImageError): void
+}
+
+/** @param start in the archive, in bytes; not before an earlier slice's end @param length at most {@link SLICE_BYTES} */
+export type Slices = (start: number, length: number) => Promise<Uint8Array>
+
+/** 200 clients who take theirs slowly need 150 MB so, and asking a thread for one takes a tenth of a millisecond. */
+export const SLICE_BYTES = 256 * 1024
+
+export class Workshop {
+  /** Of the archives that were opened: what is worth expanding of them when they are compressed. */
+  private readonly layersOf = new Map<string, readonly Range[]>()
+  private readonly expanded = new Map<string, Promise<Plain>>()
+
+  /**
+   * @param threads how many layers are worth having on their way at once
+   * @param makeFile gives the path of an empty temporary file
+   */
+  constructor(
+    private readonly pool: LayerPool,
+    readonly threads: number,
+    readonly makeFile: () => string,
+  ) {}
+
+  /** Opens an archive of an image. @throws ImageError IMAGE_INVALID */
+  async openBase(path: string): Promise<BaseImage> {
+    const base = await this.pool.run('openBase', { path }, path)
+    this.layersOf.set(
+      keyOf(base.file),
+      base.layers.map(({ range }) => range),
+    )
+    return base
+  }
+
+  openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {
+    return this.pool.pass('openCustomisation', { directory }, subject)
+  }
+
+  plan(paths: StorePaths, subject: string): Promise<PlannedLayer> {
+    return this.pool.pass('plan', paths, subject)
+  }
+
+  /** The checksum pass of store paths. */
+  checksum(task: ChecksumTask, subject: string): Promise<LayerChecksum> {
+    return this.pool.pass('checksum', task, subject)
+  }
+
+  /** The checksum pass of what has a recipe. */
+  async digest(recipe: Recipe, subject: string): Promise<Checksum> {
+    return this.pool.pass('digest', { recipe: await this.readable(recipe, subject) }, subject)
+  }
+
+  /** What a file is that holds a layer's blob, packed and unpacked. @throws ImageError IMAGE_INVALID, FILE_UNREADABLE */
+  async fileDigests(path: string, compression: BlobKind, subject: string): Promise<Blob> {
+    const stats = attempt('FILE_UNREADABLE', `cannot read ${path}`, () => statSync(path))
+    const file = { kind: 'range', path, fingerprint: fingerprintOf(stats) } as const
+    const whole = { offset: 0, size: stats.size }
+    const toTheEnd = { offset: 0, size: TO_THE_END }
+    const [packed, plain] = await Promise.all([
+      this.digest({ ...file, compression: 'none', range: whole }, subject),
+      this.digest({ ...file, compression, range: toTheEnd }, subject),
+    ])
+    return { diffId: plain.diffId, size: plain.size, digest: packed.diffId, blobSize: packed.size }
+  }
+
+  /** A layer's blob in a file. */
+  async blob(task: BlobTask, subject: string): Promise<MadeBlob> {
+    return this.pool.pass('blob', { ...task, recipe: await this.readable(task.recipe, subject) }, subject)
+  }
+
+  stream(): Stream {
+    const streamer = new Streamer((recipes, ring) =>
+      this.pool.stream({ recipes, ring }, 'the streaming pass'),
+    )
+    return {
+      queue: (planning) => {
+        const production = streamer.enqueue(planning)
+        return async (write) => {
+          await streamer.bytes(production, await planning, write)
+        }
+      },
+      close: (reason) => streamer.close(reason),
+    }
+  }
+
+  /** The archive's bytes from anywhere on, one slice after another; each is valid until the next but one is asked for. */
+  slices(recipe: Recipe, subject: string): Slices {
+    const buffers = [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES)))
+    let cursor: SliceCursor | undefined
+    let count = 0
+    return async (start, length) => {
+      const into = buffers[count++ % buffers.length]!.subarray(0, length)
+      const plain = await this.plain(recipe, subject)
+      cursor = await this.pool.run('slice', { recipe: plain, start, into, cursor }, subject)
+      return into
+    }
+  }
+
+  /** Several layers of one compressed file are read in any order: it is expanded once for all of them. */
+  private async readable(recipe: Recipe, subject: string): Promise<Recipe> {
+    return recipe.kind === 'range' && recipe.range.offset > 0 ? this.plain(recipe, subject) : recipe
+  }
+
+  private async plain(recipe: Recipe, subject: string): Promise<Recipe> {
+    if (recipe.kind === 'store' || recipe.compression === 'none') return recipe
+    let expanding = this.expanded.get(keyOf(recipe))
+    if (expanding === undefined) {
+      expanding = handled(this.expand(recipe, subject))
+      this.expanded.set(keyOf(recipe), expanding)
+    }
+    const { file, offsets } = await expanding
+    return { ...file, range: { offset: offsets.get(recipe.range.offset)!, size: recipe.range.size } }
+  }
+
+  private async expand(file: FileRange, subject: string): Promise<Plain> {
+    const { path, fingerprint, compression, range } = file
+    const ranges = [...(this.layersOf.get(keyOf(file)) ?? [range])]
+    const into = this.makeFile()
+    const task = { path, fingerprint, compression: compression as PackedRanges['compression'], ranges, into }
+    const expanded = await this.pool.run('expand', task, subject)
+    return {
+      file: { kind: 'range', path: into, fingerprint: expanded.fingerprint, compression: 'none' },
+      offsets: new Map(ranges.map(({ offset }, i) => [offset, expanded.ranges[i]!.offset])),
+    }
+  }
+}
+
+/** A file that was replaced is another one. */
+function keyOf({ path, fingerprint }: Omit<FileRange, 'range'>): string {
+  return [path, ...Object.values(fingerprint)].join('\0')
+}
+
+/** What a compressed file was expanded into. */
+interface Plain {
+  file: Omit<FileRange, 'range'>
+  /** Where in it a range lies, by where it lay. */
+  offsets: ReadonlyMap<number, number>
+}

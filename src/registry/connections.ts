@@ -1,0 +1,74 @@
+/** Connections to registries: with certificates of one's own, through proxies, and none left behind. */
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { rootCertificates } from 'node:tls'
+import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
+import { ImageError, systemReason } from '../errors.js'
+import { isLoopback } from './reference.js'
+
+export class Connections {
+  private readonly direct: Agent
+  private readonly proxied: EnvHttpProxyAgent
+  private readonly opening = new Set<Socket>()
+
+  /**
+   * @param caFile a PEM file of certificates to trust beside the usual ones
+   * @param timeout milliseconds until a connection is there
+   * @throws ImageError REGISTRY_FAILED when the file holds none, or a proxy's address is none
+   */
+  constructor(caFile: string | undefined, timeout: number, environment: NodeJS.ProcessEnv = process.env) {
+    const ca = caFile === undefined ? {} : { ca: [...rootCertificates, readCertificates(caFile)] }
+    const connector = buildConnector({ timeout, ...ca })
+    const connect: buildConnector.connector = (options, callback) => {
+      const socket: unknown = connector(options, (...result) => {
+        if (socket instanceof Socket) this.opening.delete(socket)
+        callback(...result)
+      })
+      if (socket instanceof Socket) this.opening.add(socket)
+    }
+    // The deadlines are the transport's.
+    const timeouts = { headersTimeout: 0, bodyTimeout: 0 }
+    const tls = { timeout, ...ca }
+    this.direct = new Agent({ connect, ...timeouts })
+    this.proxied = new EnvHttpProxyAgent({
+      ...{ connect, requestTls: tls, proxyTls: tls, ...timeouts },
+      httpProxy: proxyOf('HTTP_PROXY', environment),
+      httpsProxy: proxyOf('HTTPS_PROXY', environment),
+    })
+  }
+
+  /** What leads to the address. This machine is never asked for through a proxy. */
+  to(url: URL): Dispatcher {
+    return isLoopback(url.host) ? this.direct : this.proxied
+  }
+
+  async close(): Promise<void> {
+    // undici waits for them otherwise, and keeps the process.
+    for (const socket of this.opening) socket.destroy()
+    await Promise.all([this.direct.destroy(), this.proxied.destroy()])
+  }
+}
+
+/** A proxy's address; without a scheme it is `http://`, as curl takes it. Empty when there is none. */
+function proxyOf(name: string, environment: NodeJS.ProcessEnv): string {
+  const text = environment[name.toLowerCase()] ?? environment[name] ?? ''
+  if (text === '') return ''
+  const address = text.includes('://') ? text : `http://${text}`
+  if (!URL.canParse(address) || !/^https?:/.test(address))
+    // The address may hold a password.
+    throw new ImageError('REGISTRY_FAILED', `${name}: expected [http://]HOST:PORT, found another address`)
+  return address
+}
+
+function readCertificates(file: string): string {
+  try {
+    const text = readFileSync(file, 'utf8')
+    const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)
+    if (blocks === null) throw new Error('expected certificates in PEM form, found none')
+    for (const block of blocks) new X509Certificate(block)
+    return text
+  } catch (error) {
+    throw new ImageError('REGISTRY_FAILED', `cannot read ${file}: ${systemReason(error)}`, { cause: error })
+  }
+}

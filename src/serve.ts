@@ -1,0 +1,131 @@
+/** Configurations' images as a read-only registry, until it is told to stop. */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { DigestCache } from './cache/digest-cache.js'
+import { LayerMemory } from './cache/layer-memory.js'
+import { MemoryStore } from './cache/memory-store.js'
+import { asImageError, attempt, ImageError } from './errors.js'
+import { type Build, inBuild } from './in-build.js'
+import type { BuildEvent } from './model/events.js'
+import { type CompressionOptions, checkOptions } from './options.js'
+import { isLoopback } from './registry/reference.js'
+import { type Authenticate, htpasswd, token } from './server/access.js'
+import { Catalog } from './server/catalog.js'
+import { Configurations } from './server/configurations.js'
+import { page } from './server/page.js'
+import { RegistryServer } from './server/registry-server.js'
+import type { ServedImage } from './server/served-image.js'
+import { openConf } from './sources/conf.js'
+import type { Conf } from './spec/conf.js'
+import { ChecksumPasses } from './writers/checksum-passes.js'
+import { offerImage } from './writers/offered-image.js'
+import { PackedLayers } from './writers/packed-layers.js'
+
+export interface ServeOptions {
+  /** Paths of configurations, or of directories that hold `NAME/conf.json`. */
+  confs: readonly string[]
+  host: string
+  /** 0 is any that is free. */
+  port: number
+  /** Names that clients call this machine by, beside its addresses. */
+  names: readonly string[]
+  threads?: number | undefined
+  cache?: string | undefined
+  /** Default: layers go as they are, and are stored nowhere. */
+  compression?: CompressionOptions | undefined
+  /** Files that say who may ask; without them anybody may. */
+  tokenFile?: string | undefined
+  htpasswdFile?: string | undefined
+  tlsCertFile?: string | undefined
+  tlsKeyFile?: string | undefined
+  /** Whether other machines may be served without TLS, or without being asked who they are. */
+  insecure: boolean
+  /** Hashes every layer again on its way out. */
+  verify: boolean
+  /** Ends it, after the responses under way. */
+  signal: AbortSignal
+  /** Takes lines for people. */
+  notice: (line: string) => void
+  onRequest?: ((line: string) => void) | undefined
+}
+
+/** @throws ImageError OPTION_INVALID, CONF_UNREADABLE, CONF_INVALID */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { signal, notice, host, port, names, threads, cache, compression } = options
+  const authenticate = authenticateBy(options)
+  const tls = tlsOf(options)
+  checkSafe(options, tls !== undefined, authenticate !== undefined)
+  const warn = (message: string): void => notice(`stream-layered-image: warning: ${message}`)
+  const onEvent = (event: BuildEvent): void => {
+    if (event.type === 'warning') warn(event.message)
+  }
+  const building = { threads, cache, compression, onEvent, destinations: [] }
+  checkOptions({ ...building, destinations: ['-'] })
+  // The signal is the server's alone: what is under way goes on to its end.
+  await inBuild(building, async (build) => {
+    const configurations = new Configurations(options.confs, opener(build, options, warn), warn)
+    const catalog = new Catalog(configurations.list)
+    const server = new RegistryServer(catalog, {
+      ...{ host, port, names, tls, authenticate },
+      page: (address) => page(catalog, address, tls !== undefined),
+      onRequest: options.onRequest,
+      onFailure: (error, request) =>
+        notice(
+          `stream-layered-image: error: ${request}: ${asImageError(error, 'INTERNAL', 'unexpected failure').message}`,
+        ),
+    })
+    const address = await server.listen()
+    for (const { repository, tag } of catalog.entries()) notice(`serving ${address}/${repository}:${tag}`)
+    if (!signal.aborted)
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    await server.close()
+  })
+}
+
+/** Makes a configuration's image, of which nothing is read that an earlier one has told already. */
+function opener(
+  build: Build,
+  { verify }: ServeOptions,
+  warn: (message: string) => void,
+): (conf: Conf) => Promise<ServedImage> {
+  const { workshop, emit, compression } = build
+  const memory = build.memory.isOn ? build.memory : new LayerMemory(new DigestCache(new MemoryStore(), warn))
+  const packed =
+    compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
+  return async (conf) => {
+    const narHashes = build.queryNarHashes(conf.storeLayers.flat())
+    const { whole } = openConf(conf, { ...build, narHashes, openBase: build.openImage })
+    return offerImage(
+      await whole,
+      { workshop, memory, passes: new ChecksumPasses(memory, emit), verify },
+      packed,
+    )
+  }
+}
+
+function authenticateBy({ tokenFile, htpasswdFile }: ServeOptions): Authenticate | undefined {
+  if (tokenFile !== undefined && htpasswdFile !== undefined)
+    throw new ImageError('OPTION_INVALID', 'expected a token or an htpasswd file, found both')
+  if (tokenFile !== undefined) return token(read(tokenFile), tokenFile)
+  return htpasswdFile === undefined ? undefined : htpasswd(read(htpasswdFile), htpasswdFile)
+}
+
+function tlsOf({ tlsCertFile, tlsKeyFile }: ServeOptions): { cert: string; key: string } | undefined {
+  if (tlsCertFile === undefined && tlsKeyFile === undefined) return undefined
+  if (tlsCertFile === undefined || tlsKeyFile === undefined)
+    throw new ImageError('OPTION_INVALID', 'TLS: expected both a certificate and its key, found one of them')
+  return { cert: read(tlsCertFile), key: read(tlsKeyFile) }
+}
+
+function checkSafe({ host, insecure }: ServeOptions, hasTls: boolean, asksWho: boolean): void {
+  if (insecure || isLoopback(isIP(host) === 6 ? `[${host}]` : host) || (hasTls && asksWho)) return
+  throw new ImageError(
+    'OPTION_INVALID',
+    `--listen ${host}: expected TLS and credentials where other machines are served, found ${hasTls ? 'no credentials' : 'no TLS'}`,
+    { hint: '--tls-cert, --tls-key and --token or --htpasswd; or --insecure, when the network is trusted' },
+  )
+}
+
+function read(file: string): string {
+  return attempt('OPTION_INVALID', `cannot read ${file}`, () => readFileSync(file, 'utf8'))
+}

@@ -1,0 +1,116 @@
+/** The image that a blob store holds: of an OCI image layout, an OCI archive or a registry. */
+import { statSync } from 'node:fs'
+import { saveBlob } from '../blob-stores/save-blob.js'
+import { diffIdKey } from '../cache/layer-keys.js'
+import { diffIdsOf } from '../documents/image-json.js'
+import { nameOf } from '../documents/layer-names.js'
+import { kindOf, type Manifest, manifestsOf, parseManifest } from '../documents/oci-manifest.js'
+import { ImageError } from '../errors.js'
+import { fingerprintOf } from '../layers/fingerprint.js'
+import type { BlobReader } from '../model/blob-store.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
+import { toHex } from '../model/digest.js'
+import type { Image } from '../model/image.js'
+import type { Layer, StoredBlob, Summed } from '../model/layer.js'
+import { type FileRange, TO_THE_END } from '../model/recipe.js'
+import type { Workshop } from '../pool/workshop.js'
+import { once } from './once.js'
+
+/** More than any config has. */
+const MAX_CONFIG = 4 << 20
+
+/**
+ * @param reference a tag or a digest; undefined where the store has one image
+ * @param names what the image is called
+ * @throws ImageError IMAGE_INVALID, and what reading the store fails with
+ */
+export async function openStoredImage(
+  store: BlobReader,
+  reference: string | undefined,
+  names: readonly string[],
+  workshop: Workshop,
+): Promise<Image> {
+  const manifest = await imageManifest(store, reference)
+  const config = await readConfig(store, manifest.config)
+  const diffIds = diffIdsOf(config.bytes, store.name)
+  if (diffIds.length !== manifest.layers.length)
+    throw invalid(store, `a diff ID for each of ${manifest.layers.length} layers`, `${diffIds.length}`)
+  const layers = manifest.layers.map((descriptor, i) => {
+    return storedLayer({ store, descriptor, diffId: diffIds[i]!, kind: kindOf(descriptor) }, workshop)
+  })
+  return { layers, names, mtime: 0, config: () => config }
+}
+
+/** The manifest of an image for this machine. */
+async function imageManifest(store: BlobReader, reference: string | undefined): Promise<Manifest> {
+  const found = await store.manifest(reference)
+  if (found === undefined) throw invalid(store, 'an image', 'none of that name')
+  const manifests = manifestsOf(found)
+  if (manifests === undefined) return parseManifest(found, store.name)
+  const fitting = manifests.filter(
+    ({ platform }) => platform?.os === 'linux' && platform.architecture === ARCHITECTURE,
+  )
+  const chosen = manifests.length === 1 ? manifests[0] : fitting[0]
+  const document = chosen && (await store.manifest(chosen.digest))
+  if (document === undefined || manifestsOf(document) !== undefined) {
+    const platforms = manifests.map(({ platform }) => `${platform?.os}/${platform?.architecture}`)
+    throw invalid(store, `an image for linux/${ARCHITECTURE}`, platforms.join(', ') || 'an empty index')
+  }
+  return parseManifest(document, store.name)
+}
+
+/** As Go names processors, and so image indexes. */
+const ARCHITECTURE = { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch
+
+async function readConfig(store: BlobReader, descriptor: Descriptor): Promise<Document> {
+  if (descriptor.size > MAX_CONFIG)
+    throw invalid(store, `a config of at most ${MAX_CONFIG} bytes`, `${descriptor.size}`)
+  const pieces: Uint8Array[] = []
+  for await (const piece of store.get(descriptor)) pieces.push(piece)
+  return { descriptor, bytes: Buffer.concat(pieces) }
+}
+
+function storedLayer(stored: StoredBlob, workshop: Workshop): Layer {
+  const { diffId } = stored
+  const source = { kind: 'image', name: `${toHex(diffId)}/layer.tar` } as const
+  // How large the archive is, only reading it tells.
+  const measured = once(async (): Promise<Summed> => {
+    const packed = await fileOf(stored, nameOf(source), workshop)
+    const found = await workshop.digest(packed, nameOf(source))
+    const recipe = { ...packed, range: { offset: packed.range.offset, size: found.size } }
+    return { recipe, size: found.size, diffId: found.diffId, claimed: false, fresh: false }
+  })
+  return {
+    source,
+    key: async () => diffIdKey(diffId),
+    plan: once(async () => ({ ...(await measured()), diffId, claimed: true })),
+    checksum: measured,
+    stored,
+  }
+}
+
+/** The blob in a file: where it lies, or a temporary one. */
+async function fileOf(
+  { store, descriptor, kind }: StoredBlob,
+  what: string,
+  workshop: Workshop,
+): Promise<FileRange> {
+  if (kind === undefined)
+    throw new ImageError(
+      'IMAGE_INVALID',
+      `${what}: expected an archive, plain or compressed with gzip or zstd, found ${descriptor.mediaType}`,
+    )
+  const path = await saveBlob(store, descriptor, workshop.makeFile)
+  const size = kind === 'none' ? descriptor.size : TO_THE_END
+  return {
+    kind: 'range',
+    path,
+    fingerprint: fingerprintOf(statSync(path)),
+    compression: kind,
+    range: { offset: 0, size },
+  }
+}
+
+function invalid(store: BlobReader, expected: string, found: string): ImageError {
+  return new ImageError('IMAGE_INVALID', `${store.name}: expected ${expected}, found ${found}`)
+}

@@ -1,0 +1,119 @@
+/**
+ * A configuration by the name that people have for it: its file, plain or gzipped, the directory that holds it, `-`
+ * for standard input, or the script that `dockerTools.streamLayeredImage` gives, which names its configuration.
+ */
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { attempt, ImageError, systemReason } from '../errors.js'
+import { readWhole } from '../files/read-whole.js'
+import { type Conf, decodeConf } from '../spec/conf.js'
+
+/** Told which configuration was found where something else was named. */
+export type Found = (configuration: string, where: string) => void
+
+/** More than any configuration has, in bytes: 16,000 store paths take 2 MB. */
+const LIMIT = 64 << 20
+
+/**
+ * @param name as a person writes it
+ * @throws ImageError CONF_UNREADABLE, CONF_INVALID, with what to do about a store path that has no configuration
+ */
+export async function openConfFile(name: string, found: Found, signal: AbortSignal): Promise<Conf> {
+  const path = name !== '-' && isDirectory(name) ? join(name, 'conf.json') : name
+  if (path !== name && !isFile(path)) throw noConfiguration(name, 'a directory without it')
+  const bytes = await readFile(path, signal)
+  if (!isScript(bytes)) return decodeConf(checkArchive(bytes, path), shown(path))
+  const named = configurationOf(bytes, path)
+  found(named, path)
+  return decodeConf(await readFile(named, signal), named)
+}
+
+function isDirectory(path: string): boolean {
+  return unreadable(path, () => statSync(path)).isDirectory()
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+}
+
+/** @param path `-` is standard input */
+async function readFile(path: string, signal: AbortSignal): Promise<Buffer> {
+  try {
+    const bytes = await readWhole(path === '-' ? process.stdin : path, signal, LIMIT)
+    if (bytes !== undefined) return await unpacked(path, bytes)
+  } catch (error) {
+    if (error instanceof ImageError) throw error
+    const message = `cannot read the configuration ${shown(path)}: ${systemReason(error)}`
+    throw new ImageError('CONF_UNREADABLE', message, { cause: error })
+  }
+  throw new ImageError('CONF_INVALID', `${shown(path)}: expected at most ${LIMIT} bytes, found more`, {
+    hint: hintFor(path),
+  })
+}
+
+async function unpacked(path: string, bytes: Buffer): Promise<Buffer> {
+  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
+  const { gunzipSync } = await import('node:zlib')
+  return attempt(
+    'CONF_INVALID',
+    `${shown(path)}: expected a configuration, found gzip data that is damaged or too large`,
+    () => gunzipSync(bytes, { maxOutputLength: LIMIT }),
+    hintFor(path),
+  )
+}
+
+/** A text with an interpreter, or a program: `makeWrapper` writes the one, `makeBinaryWrapper` the other. */
+function isScript(bytes: Buffer): boolean {
+  const start = bytes.toString('latin1', 0, 4)
+  return start.startsWith('#!') || start === '\x7fELF'
+}
+
+/** What nixpkgs calls the file: the image's name and `-conf.json`, in the store. */
+const CONFIGURATION = /\/[^\s"'\0]*\/[0-9a-df-np-sv-z]{32}-[0-9a-zA-Z+\-._?=]{0,211}conf\.json(?![\w.])/g
+
+function configurationOf(script: Buffer, path: string): string {
+  const [name, ...others] = new Set(script.toString('latin1').match(CONFIGURATION))
+  if (name === undefined) throw noConfiguration(path, 'a program that names none')
+  if (others.length > 0)
+    throw new ImageError(
+      'CONF_INVALID',
+      `${path}: expected a script with one configuration, found ${others.length + 1}`,
+      { hint: `name one of them: ${[name, ...others].join(' ')}` },
+    )
+  return name
+}
+
+/** @returns the bytes, when they are none of an image that is made already */
+function checkArchive(bytes: Buffer, path: string): Buffer {
+  if (bytes.toString('latin1', 257, 262) === 'ustar') throw noConfiguration(path, 'a tar archive')
+  if (bytes.length > 0 && !/^[\s{]/.test(bytes.toString('latin1', 0, 1)) && STORE_PATH.test(path))
+    throw noConfiguration(path, 'another file')
+  return bytes
+}
+
+const STORE_PATH = /\/[0-9a-df-np-sv-z]{32}-[^/]*(?:\/|$)/
+
+function noConfiguration(path: string, found: string): ImageError {
+  return new ImageError(
+    'CONF_INVALID',
+    `${shown(path)}: expected a conf.json, a directory that holds one, or a script of streamLayeredImage, found ${found}`,
+    { hint: hintFor(path, found) },
+  )
+}
+
+function hintFor(path: string, found = ''): string {
+  if (path.endsWith('.drv')) return 'it is not built yet: nix-build it, and name what that prints'
+  if (found === 'a tar archive')
+    return `an image that is made already goes on with: stream-layered-image copy ${shown(path)} -o DESTINATION`
+  if (STORE_PATH.test(path))
+    return `for an image of a store path: stream-layered-image plan ${path} -o DIR, then stream-layered-image DIR`
+  return 'dockerTools.streamLayeredImage has it as its attribute conf: nix-build -A myImage.conf'
+}
+
+function shown(path: string): string {
+  return path === '-' ? 'standard input' : path
+}
+
+function unreadable<T>(path: string, run: () => T): T {
+  return attempt('CONF_UNREADABLE', `cannot read the configuration ${path}`, run)
+}

@@ -1,0 +1,44 @@
+/** Files as docker load reads them; a pipe or device by name is streamed to. */
+import { closeSync } from 'node:fs'
+import { lookAtTarget } from '../files/target.js'
+import type { Destination } from '../model/destination.js'
+import type { Image } from '../model/image.js'
+import type { Place, Transport, TransportContext } from './transport.js'
+
+export const dockerArchive: Transport = {
+  scheme: 'docker-archive',
+  syntax: 'docker-archive:FILE',
+  parse(path, name) {
+    if (path === '') return `"${name}": no file is named`
+    return new DockerArchive(name, path)
+  },
+}
+
+class DockerArchive implements Place {
+  readonly takesBlobs = false
+
+  constructor(
+    readonly name: string,
+    private readonly path: string,
+  ) {}
+
+  async destination({ signal, notice, onEnd }: TransportContext): Promise<Destination> {
+    const { name, path } = this
+    if (path === '-') return inOrder(name, 1)
+    if (lookAtTarget(path).kind !== 'stream') return { shape: 'at-offsets', name, path }
+    const { openStreamFile } = await import('../files/stream-file.js')
+    const fd = await openStreamFile(path, signal, notice)
+    onEnd(async () => closeSync(fd))
+    return inOrder(name, fd)
+  }
+
+  async source({ workshop }: TransportContext): Promise<Image> {
+    const { openDockerArchive } = await import('../sources/docker-archive.js')
+    return openDockerArchive(this.path, workshop)
+  }
+}
+
+async function inOrder(name: string, fd: number): Promise<Destination> {
+  const { FdOutput } = await import('../outputs/fd-output.js')
+  return { shape: 'in-order', name, output: await FdOutput.open(fd) }
+}

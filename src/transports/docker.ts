@@ -1,0 +1,73 @@
+/** Registries. */
+import { ImageError } from '../errors.js'
+import type { Destination } from '../model/destination.js'
+import type { Image } from '../model/image.js'
+import {
+  parseOtherImage,
+  parseReference,
+  type RegistryReference,
+  withoutUserinfo,
+} from '../registry/reference.js'
+import { previousLayers } from '../sources/previous.js'
+import type { Place, Transport, TransportContext } from './transport.js'
+
+export const docker: Transport = {
+  scheme: 'docker',
+  syntax: 'docker://HOST/REPOSITORY[:TAG]',
+  parse(address) {
+    const reference = address.startsWith('//') ? parseReference(address.slice(2)) : undefined
+    // What it was is not repeated: it may hold a password.
+    return reference === undefined ? 'a docker:// name: no reference to an image' : new Repository(reference)
+  },
+}
+
+class Repository implements Place {
+  readonly takesBlobs = true
+  readonly name: string
+
+  constructor(private readonly reference: RegistryReference) {
+    const { host, repository, tag, digest } = reference
+    this.name = `docker://${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`
+  }
+
+  async destination(context: TransportContext): Promise<Destination> {
+    const { name, reference } = this
+    const { host, repository, tag, digest } = reference
+    if (tag === undefined || digest !== undefined)
+      throw new ImageError('DESTINATION_INVALID', `${name}: expected a tag to push to, found a digest`)
+    const { previous = tag, registry } = context.options
+    const other = parseOtherImage(previous, reference)
+    if (other === undefined)
+      throw new ImageError(
+        'DESTINATION_INVALID',
+        `previous image "${withoutUserinfo(previous)}": expected a tag, a digest, or docker://${host}/REPOSITORY[:TAG], found none of them`,
+      )
+    const mountFrom = registry?.mountFrom ?? (other.repository === repository ? undefined : other.repository)
+    const store = await this.open(context, mountFrom)
+    const from = other.repository === repository ? store : store.other(other.repository)
+    return {
+      shape: 'by-digest',
+      name,
+      store,
+      tag,
+      compression: 'gzip',
+      previous: () => previousLayers(from, other.reference),
+    }
+  }
+
+  async source(context: TransportContext): Promise<Image> {
+    const { host, repository, tag, digest } = this.reference
+    const { openStoredImage } = await import('../sources/blob-store.js')
+    const store = await this.open(context, undefined)
+    const names = tag === undefined ? [] : [`${host}/${repository}:${tag}`]
+    return openStoredImage(store, digest ?? tag, names, context.workshop)
+  }
+
+  private async open({ options, signal, notice, onEnd }: TransportContext, mountFrom: string | undefined) {
+    const { RegistryStore } = await import('../blob-stores/registry.js')
+    const registry = { ...options.registry, mountFrom, onWait: notice }
+    const store = new RegistryStore(this.name, this.reference, registry, signal)
+    onEnd(() => store.close())
+    return store
+  }
+}

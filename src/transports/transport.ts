@@ -1,0 +1,39 @@
+/** What a transport is: a scheme, a syntax, and the sides that it has. */
+import type { Destination } from '../model/destination.js'
+import type { Image } from '../model/image.js'
+import type { DeliveryOptions } from '../options.js'
+import type { Workshop } from '../pool/workshop.js'
+
+export interface Transport {
+  /** `oci` */
+  readonly scheme: string
+  /** For people: `oci:DIR[:TAG]`. */
+  readonly syntax: string
+  /**
+   * @param address what stands behind the scheme's colon @param name the whole, for messages
+   * @returns what is wrong with it, as a sentence's beginning, when it names nothing: `oci: no directory`
+   */
+  parse(address: string, name: string): Place | string
+}
+
+/** Something that was named, and is not opened yet. */
+export interface Place {
+  /** As it was named, without secrets. */
+  readonly name: string
+  /** Whether layers are blobs there, so that keys of layers can save work. */
+  readonly takesBlobs: boolean
+  /** Checks and opens it to write to. @throws ImageError OUTPUT_FAILED, DESTINATION_INVALID, … */
+  destination(context: TransportContext): Promise<Destination>
+  /** The image that is there. @throws ImageError IMAGE_INVALID, REGISTRY_FAILED, … */
+  source(context: TransportContext): Promise<Image>
+}
+
+export interface TransportContext {
+  options: DeliveryOptions
+  workshop: Workshop
+  signal: AbortSignal
+  /** Takes a sentence for people: what is waited for. */
+  notice(message: string): void
+  /** Has something closed when the build is over. */
+  onEnd(close: () => Promise<void>): void
+}

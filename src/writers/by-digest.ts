@@ -1,0 +1,233 @@
+/**
+ * An image as blobs, to all blob stores that take it. Each layer goes its own way: when its key tells its digest, a
+ * store that has it is asked for nothing more; otherwise a worker produces the blob, once for all stores.
+ */
+import { rmSync } from 'node:fs'
+import pLimit from 'p-limit'
+import { saveBlob } from '../blob-stores/save-blob.js'
+import { isProvenBy } from '../cache/layer-keys.js'
+import { nameOf, untrueLayer } from '../documents/layer-names.js'
+import { layerType, manifestDocument } from '../documents/oci-manifest.js'
+import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compression.js'
+import type { Descriptor } from '../model/descriptor.js'
+import type { ByDigest } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
+import type { Image } from '../model/image.js'
+import type { Blob, Layer, StoredBlob } from '../model/layer.js'
+import type { Amount } from '../options.js'
+import { checkLayerCount } from './docker-archive.js'
+import { describe, PreviousBlobs } from './previous-blobs.js'
+import type { Finished, WriteContext } from './written.js'
+
+/** How many layers are on their way beside those that threads work on: they are being uploaded. */
+const ON_THEIR_WAY = 4
+
+export type Outcome = 'uploaded' | 'mounted' | 'skipped'
+
+/** A layer that every store has. */
+interface Delivered {
+  diffId: Digest
+  /** Of the archive; undefined when it was not unpacked. */
+  size: number | undefined
+  descriptor: Descriptor
+  /** For each store, in order. */
+  outcomes: Outcome[]
+}
+
+/** @throws ImageError; stores then have no manifest that they did not have before */
+export async function writeByDigest(
+  image: Image,
+  destinations: readonly ByDigest[],
+  context: WriteContext,
+): Promise<Finished> {
+  checkLayerCount(image, context.emit)
+  const writer = new BlobWriter(destinations, await PreviousBlobs.of(destinations, context.emit), context)
+  const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
+  const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
+    const delivered = await writer.deliver(layer)
+    const { diffId: digest, size, outcomes } = delivered
+    context.emit({ type: 'layer-delivered', number: i + 1, source: layer.source, digest, size, outcomes })
+    return delivered
+  }
+  const delivered = await Promise.all(image.layers.map((layer, i) => limit(deliver, layer, i))).catch(
+    (error) => {
+      limit.clearQueue()
+      throw error
+    },
+  )
+  context.emit({ type: 'manifests-started' })
+  const config = image.config(delivered.map(({ diffId }) => diffId))
+  const descriptors = delivered.map(({ descriptor }) => descriptor)
+  const manifest = manifestDocument(config.descriptor, descriptors)
+  for (const { store, tag } of destinations) {
+    if (!(await store.has(config.descriptor))) await store.put(config.descriptor, config.bytes)
+    await store.putManifest(manifest, tag)
+    await store.finish()
+  }
+  return {
+    imageId: config.descriptor.digest,
+    layers: delivered.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size })),
+    outcomes: new Map(
+      destinations.map((it, i) => [
+        it,
+        { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) },
+      ]),
+    ),
+    publish: async () => {
+      for (const { store } of destinations) await store.publish()
+    },
+    // What was put by digest alone is seen by nobody, and a store's owner closes it.
+    discard: () => {},
+  }
+}
+
+class BlobWriter {
+  private readonly compression: BlobCompression
+
+  constructor(
+    private readonly destinations: readonly ByDigest[],
+    private readonly previous: PreviousBlobs,
+    private readonly context: WriteContext,
+  ) {
+    const isGzipped = destinations.some(({ compression }) => compression === 'gzip')
+    this.compression = context.compression ?? (isGzipped ? DEFAULT_COMPRESSION.gzip : PLAIN)
+  }
+
+  async deliver(layer: Layer): Promise<Delivered> {
+    const { stored } = layer
+    const asked = this.context.compression
+    if (stored !== undefined && (asked === undefined || asked.kind === stored.kind))
+      return this.copy(layer, stored)
+    const known = await this.known(layer)
+    if (known !== undefined) {
+      const { blob } = known
+      const descriptor = describe(blob, await layer.key(), this.compression)
+      const outcomes = await Promise.all(this.destinations.map((it) => bringAlong(it, descriptor)))
+      if (outcomes.every((outcome) => outcome !== undefined)) return { ...blob, descriptor, outcomes }
+      const file = await this.context.memory.blobFile(layer, this.compression)
+      if (file !== undefined) return this.send(layer, known, descriptor, file)
+    }
+    return this.make(layer, known)
+  }
+
+  /** A layer's blob without making it: what the cache says, or every store's own previous image. */
+  private async known(layer: Layer): Promise<KnownBlob | undefined> {
+    const { memory, passes, verify } = this.context
+    const cached = await memory.recall(layer, this.compression)
+    const blob = cached ?? (await this.previous.find(layer, this.compression))
+    if (blob === undefined) return undefined
+    const known: KnownBlob = { blob, isCached: cached !== undefined }
+    // What a base claims is no reason to leave a layer unread.
+    if (layer.source.kind === 'base') await passes.compare(layer)
+    else if (verify) {
+      const { diffId } = await layer.checksum(false)
+      if (!(await this.isTrue(layer, known, diffId))) return undefined
+    }
+    return known
+  }
+
+  private async make(layer: Layer, known: KnownBlob | undefined): Promise<Delivered> {
+    const { workshop, memory } = this.context
+    const file = workshop.makeFile()
+    try {
+      const { recipe, diffId } = await layer.plan()
+      const key = await layer.key()
+      const nar = key?.narHashes !== undefined
+      const task = { recipe, compression: this.compression, file, offset: 0, nar }
+      const blob = await workshop.blob(task, nameOf(layer.source))
+      if (diffId !== undefined && diffId !== blob.diffId) throw untrueLayer(layer.source, diffId, blob.diffId)
+      if (known !== undefined) await this.isTrue(layer, known, blob.diffId)
+      const isProven = key !== undefined && isProvenBy(key, blob.narHashes)
+      const descriptor = describe(blob, isProven ? key : undefined, this.compression)
+      const outcomes = await this.put(descriptor, async () => file)
+      await memory.remember(layer, this.compression, blob)
+      return { ...blob, descriptor, outcomes }
+    } finally {
+      rmSync(file, { force: true })
+    }
+  }
+
+  /** A blob that a layer file has: its bytes are compared with what that says, packed and unpacked. */
+  private async send(
+    layer: Layer,
+    known: KnownBlob,
+    descriptor: Descriptor,
+    path: string,
+  ): Promise<Delivered> {
+    const { blob } = known
+    const packed = await this.context.workshop.fileDigests(path, this.compression.kind, nameOf(layer.source))
+    const expected = [blob.digest, blob.blobSize, blob.diffId, blob.size].join(', ')
+    const found = [packed.digest, packed.blobSize, packed.diffId, packed.size].join(', ')
+    if (found !== expected)
+      throw await this.context.memory.stale(layer, this.compression, nameOf(layer.source), expected, found)
+    return { ...blob, descriptor, outcomes: await this.put(descriptor, async () => path) }
+  }
+
+  /** A layer that is a blob already, as it is. */
+  private async copy(layer: Layer, { store, descriptor, kind, diffId }: StoredBlob): Promise<Delivered> {
+    const { workshop, passes } = this.context
+    // The config of another image is to be true of it too.
+    const size = layer.source.kind === 'base' ? (await passes.compare(layer)).size : undefined
+    const mediaType = kind === undefined ? descriptor.mediaType : layerType(kind)
+    let file: string | undefined
+    try {
+      const outcomes = await this.put({ ...descriptor, mediaType }, async () => {
+        file ??= await saveBlob(store, descriptor, workshop.makeFile)
+        return file
+      })
+      return { diffId, size, descriptor: { ...descriptor, mediaType }, outcomes }
+    } finally {
+      if (file !== undefined) rmSync(file, { force: true })
+    }
+  }
+
+  /** @param content gives the blob's file, where it must be sent */
+  private async put(blob: Descriptor, content: () => Promise<string>): Promise<Outcome[]> {
+    const outcomes: Outcome[] = []
+    for (const destination of this.destinations) {
+      const brought = await bringAlong(destination, blob)
+      if (brought === undefined) await destination.store.put(blob, await content(), { hashed: true })
+      outcomes.push(brought ?? 'uploaded')
+    }
+    return outcomes
+  }
+
+  /**
+   * Compares what was known of a layer with what was read.
+   * @returns false, with a warning, when a previous image's annotation is not true @throws ImageError CACHE_STALE
+   */
+  private async isTrue(layer: Layer, { blob, isCached }: KnownBlob, found: Digest): Promise<boolean> {
+    if (blob.diffId === found) return true
+    const name = nameOf(layer.source)
+    if (isCached) throw await this.context.memory.stale(layer, this.compression, name, blob.diffId, found)
+    const message = `${name}: the annotation of the image that was there says ${blob.diffId}, found ${found}; it is not used`
+    this.context.emit({ type: 'warning', message })
+    return false
+  }
+}
+
+interface KnownBlob {
+  blob: Blob
+  /** Whether the cache says so; otherwise a previous image does. */
+  isCached: boolean
+}
+
+/** Has the blob there without sending it; undefined when that cannot be. */
+async function bringAlong({ store }: ByDigest, blob: Descriptor): Promise<Outcome | undefined> {
+  if (await store.has(blob)) return 'skipped'
+  return (await store.mount(blob)) ? 'mounted' : undefined
+}
+
+function sumUp(delivered: readonly Delivered[], destination: number): Record<Outcome, Amount> {
+  const sums = {
+    uploaded: { layers: 0, bytes: 0 },
+    mounted: { layers: 0, bytes: 0 },
+    skipped: { layers: 0, bytes: 0 },
+  }
+  for (const { descriptor, outcomes } of delivered) {
+    const sum = sums[outcomes[destination]!]
+    sum.layers++
+    sum.bytes += descriptor.size
+  }
+  return sums
+}

@@ -1,0 +1,82 @@
+/** The checksum passes of an image's layers: what each is called and how large it is, before its bytes are written. */
+import type { LayerMemory } from '../cache/layer-memory.js'
+import { nameOf, untrueLayer } from '../documents/layer-names.js'
+import { handled } from '../errors.js'
+import { PLAIN } from '../model/compression.js'
+import type { Emit } from '../model/events.js'
+import type { Layer, Summed } from '../model/layer.js'
+
+/** A layer whose name and size are known. */
+export interface Passed extends Summed {
+  /** Whether the digest is the cache's, which what is read is compared with. */
+  remembered: boolean
+  /** Whether the cache takes the digest when the layer's bytes were compared with it once more. */
+  isUnproven: boolean
+}
+
+export class ChecksumPasses {
+  private readonly passes = new Map<Layer, Promise<Passed>>()
+
+  constructor(
+    private readonly memory: LayerMemory,
+    private readonly emit: Emit,
+  ) {}
+
+  /** The layer's pass; it starts when it is first asked for. @throws ImageError of the layer, CACHE_STALE */
+  of(layer: Layer): Promise<Passed> {
+    let pass = this.passes.get(layer)
+    if (pass === undefined) {
+      pass = handled(this.run(layer))
+      this.passes.set(layer, pass)
+    }
+    return pass
+  }
+
+  private async run(layer: Layer): Promise<Passed> {
+    // With nothing to recall from all passes are queued at once, in the image's order.
+    const recalled = this.memory.canRecall ? await this.recall(layer) : undefined
+    const passed = recalled ?? (await this.pass(layer))
+    const { diffId: digest, size } = passed
+    this.emit({ type: 'layer-checksummed', source: layer.source, digest, size })
+    return passed
+  }
+
+  /** A layer whose diff ID is claimed is read when it is streamed, and compared then. */
+  private async pass(layer: Layer): Promise<Passed> {
+    const { memory } = this
+    const plan = layer.source.kind === 'store' ? undefined : await layer.plan()
+    if (plan?.diffId !== undefined)
+      return { ...plan, diffId: plan.diffId, remembered: false, isUnproven: false }
+    const key = memory.isOn && plan === undefined ? await layer.key() : undefined
+    const summed = await layer.checksum(key?.narHashes !== undefined)
+    // The store's own hashes prove it; of other files only their times speak.
+    if (key?.narHashes !== undefined)
+      await memory.remember(layer, PLAIN, { ...summed, digest: summed.diffId, blobSize: summed.size })
+    const isUnproven = key !== undefined && key.narHashes === undefined
+    return { ...summed, remembered: false, isUnproven }
+  }
+
+  /** Reads a layer and compares it with its plan. @throws ImageError BASE_INVALID, IMAGE_INVALID */
+  async compare(layer: Layer): Promise<Summed> {
+    const [{ diffId }, found] = await Promise.all([layer.plan(), layer.checksum(false)])
+    if (diffId !== undefined && found.diffId !== diffId) throw untrueLayer(layer.source, diffId, found.diffId)
+    return found
+  }
+
+  private async recall(layer: Layer): Promise<Passed | undefined> {
+    if (layer.source.kind !== 'store') return undefined
+    const known = await this.memory.recall(layer, PLAIN)
+    if (known === undefined) return undefined
+    const plan = await layer.plan()
+    if (plan.size === known.size)
+      return { ...plan, diffId: known.diffId, claimed: true, remembered: true, isUnproven: false }
+    const found = `${plan.size}`
+    throw await this.memory.stale(
+      layer,
+      PLAIN,
+      nameOf(layer.source),
+      `an archive of ${known.size} bytes`,
+      found,
+    )
+  }
+}

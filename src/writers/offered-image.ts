@@ -1,0 +1,140 @@
+/** An image whose blobs can be had one by one, made when somebody asks for them: its layers as they are, or packed. */
+import { createHash } from 'node:crypto'
+import { nameOf, untrueLayer } from '../documents/layer-names.js'
+import { layerType, manifestDocument } from '../documents/oci-manifest.js'
+import { handled, type ImageError } from '../errors.js'
+import { PLAIN } from '../model/compression.js'
+import type { Document } from '../model/descriptor.js'
+import { type Digest, fromHex } from '../model/digest.js'
+import type { Image } from '../model/image.js'
+import type { Layer } from '../model/layer.js'
+import { SLICE_BYTES, type Slices } from '../pool/workshop.js'
+import type { ServedBlob, ServedImage } from '../server/served-image.js'
+import type { Passed } from './checksum-passes.js'
+import type { PackedLayers } from './packed-layers.js'
+import type { WriteContext } from './written.js'
+
+export type OfferContext = Pick<WriteContext, 'workshop' | 'memory' | 'passes' | 'verify'>
+
+/** A layer as a blob. */
+export interface OfferedLayer extends ServedBlob {
+  diffId: Digest
+  /** Bytes of its archive. */
+  size: number
+}
+
+export interface OfferedImage extends ServedImage {
+  imageId: Digest
+  /** In the image's order. */
+  layers: readonly OfferedLayer[]
+}
+
+/**
+ * Has all layers' digests computed or recalled.
+ * @param packed makes compressed blobs of them; undefined: they are offered as they are, and stored nowhere
+ * @throws ImageError of the layers
+ */
+export async function offerImage(
+  image: Image,
+  context: OfferContext,
+  packed?: PackedLayers,
+): Promise<OfferedImage> {
+  const offer = (layer: Layer): Promise<OfferedLayer> =>
+    packed === undefined ? offerPlain(layer, context) : packed.offer(layer)
+  const layers = await Promise.all(image.layers.map(offer))
+  const config = image.config(layers.map(({ diffId }) => diffId))
+  const manifest = manifestDocument(
+    config.descriptor,
+    layers.map(({ descriptor }) => descriptor),
+  )
+  const blobs = new Map(
+    [documentBlob(config), ...layers].map((blob): [Digest, ServedBlob] => [blob.descriptor.digest, blob]),
+  )
+  return { imageId: config.descriptor.digest, manifest, blobs, layers }
+}
+
+async function offerPlain(layer: Layer, context: OfferContext): Promise<OfferedLayer> {
+  const { workshop, passes, verify } = context
+  const passing = (await remembered(layer, context)) ?? (await passes.of(layer))
+  const { diffId, size } = passing
+  const descriptor = { mediaType: layerType('none'), digest: diffId, size }
+  let isProven = false
+  const bytes = async function* (start: number, end: number): AsyncGenerator<Uint8Array> {
+    const passed = 'plan' in passing ? await passing.plan() : passing
+    const pieces = sliced(workshop.slices(passed.recipe, nameOf(layer.source)), start, end)
+    // What somebody claims is compared until it was true once; a fresh file's change may not show in its times.
+    const isOpen = verify || passed.fresh || (!isProven && (passed.claimed || passed.isUnproven))
+    const isCompared = isOpen && start === 0 && end === size
+    yield* isCompared ? compared(pieces, layer, passed, context) : pieces
+    if (isCompared) isProven = true
+  }
+  return { diffId, size, descriptor, bytes }
+}
+
+/** A layer that the cache knows; it is planned when somebody takes it, since most clients have it already. */
+async function remembered(
+  layer: Layer,
+  { memory, verify }: OfferContext,
+): Promise<{ diffId: Digest; size: number; plan: () => Promise<Passed> } | undefined> {
+  if (layer.source.kind !== 'store') return undefined
+  const known = await memory.recall(layer, PLAIN)
+  if (known === undefined) return undefined
+  const { diffId, size } = known
+  const stale = (expected: string, found: string): Promise<ImageError> =>
+    memory.stale(layer, PLAIN, nameOf(layer.source), expected, found)
+  if (verify) {
+    const summed = await layer.checksum(false)
+    if (summed.diffId !== diffId) throw await stale(diffId, summed.diffId)
+  }
+  const plan = async (): Promise<Passed> => {
+    const planned = await layer.plan()
+    if (planned.size !== size) throw await stale(`an archive of ${size} bytes`, `${planned.size}`)
+    return { ...planned, diffId, claimed: true, remembered: true, isUnproven: false }
+  }
+  return { diffId, size, plan }
+}
+
+function documentBlob({ descriptor, bytes }: Document): ServedBlob {
+  return {
+    descriptor,
+    async *bytes(start, end) {
+      yield bytes.subarray(start, end)
+    },
+  }
+}
+
+/** The bytes from `start` up to `end`: while a slice is sent, a thread makes the next one. */
+export async function* sliced(slices: Slices, start: number, end: number): AsyncGenerator<Uint8Array> {
+  const next = (at: number): Promise<Uint8Array> => handled(slices(at, Math.min(SLICE_BYTES, end - at)))
+  let making = next(start)
+  for (let at = start; at < end; ) {
+    const slice = await making
+    at += slice.length
+    if (at < end) making = next(at)
+    yield slice
+  }
+}
+
+/** The pieces; the last one is given when all of them have the digest, which then may be remembered. */
+async function* compared(
+  pieces: AsyncIterable<Uint8Array>,
+  layer: Layer,
+  passed: Passed,
+  { memory }: OfferContext,
+): AsyncGenerator<Uint8Array> {
+  const { diffId, size, remembered, isUnproven } = passed
+  const hash = createHash('sha256')
+  let last: Uint8Array | undefined
+  for await (const piece of pieces) {
+    if (last !== undefined) yield last
+    hash.update(piece)
+    last = piece
+  }
+  const found = fromHex(hash.digest('hex'))
+  if (found !== diffId) {
+    if (remembered) throw await memory.stale(layer, PLAIN, nameOf(layer.source), diffId, found)
+    throw untrueLayer(layer.source, diffId, found)
+  }
+  if (isUnproven) await memory.remember(layer, PLAIN, { diffId, size, digest: diffId, blobSize: size })
+  if (last !== undefined) yield last
+}

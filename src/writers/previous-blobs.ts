@@ -1,0 +1,75 @@
+/**
+ * Descriptors that say what their blob was made from, so that later builds can tell that it is the same; and what
+ * the images say that are there already. They are believed for their own store alone.
+ */
+import { blobName, fitsName } from '../cache/entry.js'
+import { layerType } from '../documents/oci-manifest.js'
+import { ImageError } from '../errors.js'
+import type { BlobCompression } from '../model/compression.js'
+import type { Descriptor } from '../model/descriptor.js'
+import type { ByDigest } from '../model/destination.js'
+import { isDigest } from '../model/digest.js'
+import type { Emit } from '../model/events.js'
+import type { Blob, Layer, LayerKey } from '../model/layer.js'
+
+const KEY = 'stream-layered-image.key'
+const DIFF_ID = 'stream-layered-image.diff-id'
+const SIZE = 'stream-layered-image.size'
+
+/** The blob's descriptor, which carries its key when that means the same on every machine. */
+export function describe(blob: Blob, key: LayerKey | undefined, compression: BlobCompression): Descriptor {
+  const descriptor = { mediaType: layerType(compression.kind), digest: blob.digest, size: blob.blobSize }
+  if (!key?.portable) return descriptor
+  const annotations = {
+    [KEY]: blobName(key, compression),
+    [DIFF_ID]: blob.diffId,
+    [SIZE]: String(blob.size),
+  }
+  return { ...descriptor, annotations }
+}
+
+export class PreviousBlobs {
+  /** @param stores for each store, the descriptors of its previous image by the names that they carry */
+  private constructor(private readonly stores: readonly ReadonlyMap<string, Descriptor>[]) {}
+
+  static async of(destinations: readonly ByDigest[], emit: Emit): Promise<PreviousBlobs> {
+    return new PreviousBlobs(await Promise.all(destinations.map((destination) => read(destination, emit))))
+  }
+
+  /** The layer's blob, when each store's previous image says the same of it. */
+  async find(layer: Layer, compression: BlobCompression): Promise<Blob | undefined> {
+    const key = await layer.key()
+    if (key === undefined) return undefined
+    const blobs = this.stores.map((store) => blobOf(store.get(blobName(key, compression)), key, compression))
+    const [first] = blobs
+    return blobs.every(
+      (blob) => blob !== undefined && blob.digest === first!.digest && blob.diffId === first!.diffId,
+    )
+      ? first
+      : undefined
+  }
+}
+
+async function read(destination: ByDigest, emit: Emit): Promise<ReadonlyMap<string, Descriptor>> {
+  try {
+    const layers = await destination.previous()
+    return new Map(layers.map((layer) => [layer.annotations?.[KEY] ?? '', layer]))
+  } catch (error) {
+    if (!(error instanceof ImageError && error.code === 'IMAGE_INVALID')) throw error
+    emit({ type: 'warning', message: `the image that is there is of no use: ${error.message}` })
+    return new Map()
+  }
+}
+
+/** What a descriptor says; undefined when that cannot be true of the key. */
+function blobOf(
+  descriptor: Descriptor | undefined,
+  key: LayerKey,
+  compression: BlobCompression,
+): Blob | undefined {
+  const { [DIFF_ID]: diffId = '', [SIZE]: size = '' } = descriptor?.annotations ?? {}
+  if (descriptor === undefined || !/^\d{1,15}$/.test(size)) return undefined
+  if (!isDigest(diffId) || descriptor.mediaType !== layerType(compression.kind)) return undefined
+  const blob = { diffId, size: Number(size), digest: descriptor.digest, blobSize: descriptor.size }
+  return fitsName(blobName(key, compression), blob) ? blob : undefined
+}

@@ -1,0 +1,154 @@
+/**
+ * An image to engines: each is served it by a registry of its own, on a loopback port and under a path that cannot be
+ * guessed, and asks for what it lacks. An engine that cannot connect to this machine gets a docker-archive.
+ */
+import { randomBytes } from 'node:crypto'
+import { ImageError } from '../errors.js'
+import type { Served } from '../model/destination.js'
+import type { Image } from '../model/image.js'
+import type { Amount } from '../options.js'
+import { parseReference } from '../registry/reference.js'
+import { checkLayerCount } from './docker-archive.js'
+import { writeInOrder } from './in-order.js'
+import { type OfferedImage, offerImage } from './offered-image.js'
+import { OneImageServer } from './one-image-server.js'
+import { PackedLayers } from './packed-layers.js'
+import type { Finished, WriteContext } from './written.js'
+
+/** An image that an engine has, but for its name. */
+interface Taken {
+  destination: Served
+  /** What it is called until it is published. */
+  reference: string
+  name: string
+  taken: Amount
+  present: Amount
+}
+
+/** @throws ImageError of the layers, ENGINE_FAILED, DESTINATION_INVALID; engines then have no name that they had not */
+export async function writeServed(
+  image: Image,
+  destinations: readonly Served[],
+  context: WriteContext,
+): Promise<Finished> {
+  const { workshop, compression, emit } = context
+  checkLayerCount(image, emit)
+  const named = destinations.map((destination) => ({ destination, name: nameFor(image, destination) }))
+  const packed =
+    compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
+  const offered = await offerImage(image, context, packed)
+  const all: Taken[] = []
+  const discard = async (): Promise<void> => {
+    for (const { destination, reference } of all) await destination.engine.discard(reference)
+  }
+  try {
+    for (const { destination, name } of named)
+      all.push(await new Delivery(image, offered, destination, name, context).run())
+  } catch (error) {
+    await discard()
+    throw error
+  }
+  return {
+    imageId: offered.imageId,
+    layers: offered.layers.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size })),
+    outcomes: new Map(
+      all.map(({ destination, name, taken, present }) => {
+        const command = destination.engine.runCommand(name)
+        return [destination, { taken, present, ...(command === undefined ? {} : { command }) }]
+      }),
+    ),
+    publish: async () => {
+      for (const { destination, reference, name, taken, present } of all) {
+        await destination.engine.publish(reference, name)
+        emit({ type: 'image-taken', destination: destination.name, taken, present })
+      }
+    },
+    discard,
+  }
+}
+
+/** The image's name in full, as Docker has it. @throws ImageError DESTINATION_INVALID */
+function nameFor({ names }: Image, { name, wanted }: Served): string {
+  const text = wanted ?? names[0] ?? ''
+  const reference = parseReference(text)
+  if (reference?.tag !== undefined && reference.digest === undefined)
+    return `${reference.host}/${reference.repository}:${reference.tag}`
+  throw new ImageError('DESTINATION_INVALID', `${name}: expected a name, found ${JSON.stringify(text)}`, {
+    hint: 'names are in lower case, as in docker-daemon:app:1.0',
+  })
+}
+
+/** An image on its way to one engine. */
+class Delivery {
+  constructor(
+    private readonly image: Image,
+    private readonly offered: OfferedImage,
+    private readonly destination: Served,
+    private readonly name: string,
+    private readonly context: WriteContext,
+  ) {}
+
+  async run(): Promise<Taken> {
+    const { archives } = this.destination.engine
+    return (archives?.isElsewhere ? undefined : await this.pull()) ?? this.send()
+  }
+
+  /** @returns undefined when the engine found no way to this machine, and takes archives */
+  private async pull(): Promise<Taken | undefined> {
+    const { offered, destination, name, context } = this
+    const { engine } = destination
+    const server = new OneImageServer(offered, ({ digest }) => this.tell('layer-taken', digest))
+    const reference = await server.listen()
+    try {
+      const signal = AbortSignal.any([context.signal, server.failed])
+      const unpacked = (id: string): void => this.tell('layer-unpacked', `sha256:${id}`)
+      await engine.pull({ reference, name, unpacked, signal })
+      return this.taken(reference, (i) => server.sent.has(offered.layers[i]!.descriptor.digest))
+    } catch (error) {
+      if (server.failure !== undefined) throw server.failure
+      // Whoever could not connect says where to.
+      const isUnreachable = !server.wasAsked && (error as Error).message.includes(reference.split('/')[0]!)
+      if (engine.archives === undefined || !isUnreachable || context.signal.aborted) throw error
+      return undefined
+    } finally {
+      server.destroy()
+    }
+  }
+
+  private async send(): Promise<Taken> {
+    const { image, offered, destination, context } = this
+    const { name, engine } = destination
+    const reference = `localhost/${randomBytes(16).toString('hex')}:latest`
+    const archives = engine.archives!
+    const without = await archives.present(offered.layers.map(({ diffId }) => diffId))
+    const layers = without === 0 ? 'all layers' : `all but ${without} layers, which it has,`
+    const message = `${name}: this machine cannot be reached from there: ${layers} are sent in an archive`
+    context.emit({ type: 'warning', message })
+    const renamed = { ...image, names: [reference] }
+    await writeInOrder(renamed, { shape: 'in-order', name, output: await archives.open(), without }, context)
+    return this.taken(reference, (i) => i >= without)
+  }
+
+  private taken(reference: string, isTaken: (i: number) => boolean): Taken {
+    const { destination, name } = this
+    const taken = { layers: 0, bytes: 0 }
+    const present = { layers: 0, bytes: 0 }
+    for (const [i, { descriptor }] of this.offered.layers.entries()) {
+      const sum = isTaken(i) ? taken : present
+      sum.layers++
+      sum.bytes += descriptor.size
+    }
+    return { destination, reference, name, taken, present }
+  }
+
+  /** @param digest of a blob, or its beginning */
+  private tell(type: 'layer-taken' | 'layer-unpacked', digest: string): void {
+    const { offered, image, destination, context } = this
+    const i = offered.layers.findIndex(({ descriptor }) => descriptor.digest.startsWith(digest))
+    const layer = offered.layers[i]
+    if (layer === undefined) return
+    const { size, digest: whole } = layer.descriptor
+    const { source } = image.layers[i]!
+    context.emit({ type, destination: destination.name, number: i + 1, source, digest: whole, size })
+  }
+}

@@ -1,0 +1,36 @@
+/** What writers are given, and what they tell. */
+import type { LayerMemory } from '../cache/layer-memory.js'
+import type { BlobCompression } from '../model/compression.js'
+import type { Destination } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
+import type { Emit } from '../model/events.js'
+import type { DestinationResult, LayerResult } from '../options.js'
+import type { Workshop } from '../pool/workshop.js'
+import type { ChecksumPasses } from './checksum-passes.js'
+
+/** One build under way, as its writers see it. */
+export interface WriteContext {
+  workshop: Workshop
+  memory: LayerMemory
+  passes: ChecksumPasses
+  emit: Emit
+  /** Whether every layer's bytes are hashed on their way out, and what is skipped is read. */
+  verify: boolean
+  /** How blobs are made; undefined: as the destinations have it. */
+  compression: BlobCompression | undefined
+  signal: AbortSignal
+}
+
+/** An image that is at one or several destinations, whole, but for its name. */
+export interface Finished {
+  /** Digest of the image config: the image ID. */
+  imageId: Digest
+  layers: LayerResult[]
+  /** Size in bytes of the docker-archive, where it is one. */
+  bytes?: number
+  outcomes: ReadonlyMap<Destination, Omit<DestinationResult, 'name'>>
+  /** Makes it appear. @throws ImageError OUTPUT_FAILED, REGISTRY_FAILED */
+  publish(): Promise<void>
+  /** Takes away what was not published. */
+  discard(): void | Promise<void>
+}
