@@ -51,16 +51,16 @@ async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
 }
 
 /**
- * The script writes any tag; so it is written, too, where the program stands in the script's place.
- * @throws ImageError OPTION_INVALID elsewhere, when clients would refuse it
+ * The script writes any tag into its archive; so it is written, too, with a warning.
+ * @throws ImageError OPTION_INVALID for one that was asked for where blob stores take the image
  */
 function checkRepoTag(tag: string, { repoTag }: BuildOptions, { destinations, emit }: Build): void {
   const message = repoTagProblem(tag)
   if (message === undefined) return
-  const isNamed = destinations.some(({ shape }) => shape === 'at-offsets')
-  if (isNamed || (repoTag && destinations.some(({ shape }) => shape === 'by-digest')))
+  if (repoTag && destinations.some(({ shape }) => shape === 'by-digest'))
     throw new ImageError('OPTION_INVALID', message)
-  if (ofShape(destinations, 'in-order').length > 0) emit({ type: 'warning', message })
+  if (destinations.some(({ shape }) => shape === 'in-order' || shape === 'at-offsets'))
+    emit({ type: 'warning', message })
 }
 
 /**
