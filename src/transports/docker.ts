@@ -14,10 +14,11 @@ import type { Place, Transport, TransportContext } from './transport.js'
 export const docker: Transport = {
   scheme: 'docker',
   syntax: 'docker://HOST/REPOSITORY[:TAG]',
-  parse(address) {
+  parse(address, name) {
     const reference = address.startsWith('//') ? parseReference(address.slice(2)) : undefined
-    // What it was is not repeated: it may hold a password.
-    return reference === undefined ? 'a docker:// name: no reference to an image' : new Repository(reference)
+    return reference === undefined
+      ? `"${withoutUserinfo(name)}": no reference to an image`
+      : new Repository(reference)
   },
 }
 

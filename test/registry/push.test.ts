@@ -97,7 +97,7 @@ describe('a plain registry', { skip: skip || skipWithout('skopeo') }, () => {
   })
 
   test('several destinations in one run', async () => {
-    const names = ['one', 'two'].map((name) => `docker://${registry.host}/several/${name}`)
+    const names = ['one', 'two'].map((name) => `docker://${registry.host}/several/${name}:latest`)
     const layout = `oci:${join(root, 'several')}:x`
     const run = await runAsync([conf, ...[...names, layout].flatMap((name) => ['-o', name])])
     const { destinations, manifestDigest } = resultOf(run)

@@ -73,7 +73,14 @@ test('destinations', () => {
     ['docker://localhost:5000/a', true],
   ] as const)
     assert.equal(parsePlace(text).takesBlobs, takesBlobs, text)
-  for (const text of ['docker:a/b', 'docker://', 'oci:', 'docker-archive:', 'containers-storage:x', 'dir:x'])
+  for (const text of [
+    'docker:a/b',
+    'docker://',
+    'oci:',
+    'docker-archive:',
+    'containers-storage:UPPER',
+    'dir:x',
+  ])
     assert.throws(() => parsePlace(text), { code: 'DESTINATION_INVALID' }, text)
 })
 
