@@ -9,7 +9,7 @@ import { layerCommand } from './commands/layer.js'
 import { planCommand } from './commands/plan.js'
 import { STATUS } from './commands/run.js'
 import { serveCommand } from './commands/serve.js'
-import { log } from './log.js'
+import { log } from './report/log.js'
 import { VERSION } from './version.js'
 
 async function main(): Promise<number> {

@@ -1,7 +1,7 @@
 /** `stream-layered-image cache`: looks after remembered digests. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CacheStore } from '../cache/store.js'
-import { log } from '../log.js'
+import { log } from '../report/log.js'
 import { cachePlace, print } from './delivery.js'
 import { run } from './run.js'
 

@@ -2,8 +2,8 @@
 import { fstatSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { ImageError } from '../errors.js'
-import { log } from '../log.js'
 import type { BuildResult, CompressionOptions, DeliveryOptions } from '../options.js'
+import { log } from '../report/log.js'
 import { report } from '../report/text.js'
 import { SYNTAX } from '../transports.js'
 

@@ -1,6 +1,6 @@
 /** What all verbs have in common: signals, failures in words, exit statuses. */
 import { type ErrorCode, ImageError } from '../errors.js'
-import { log, logStacks } from '../log.js'
+import { log, logStacks } from '../report/log.js'
 
 export const STATUS = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 } as const
 

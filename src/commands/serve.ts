@@ -1,7 +1,7 @@
 /** `stream-layered-image serve`: configurations' images as a read-only registry. */
 import { type Command, InvalidArgumentError } from 'commander'
-import { log } from '../log.js'
 import type { CompressionOptions } from '../options.js'
+import { log } from '../report/log.js'
 import { cachePlace, parseCompression, parseJobs } from './delivery.js'
 import { run } from './run.js'
 

@@ -2,9 +2,10 @@
  * An image into a file descriptor. Writes never block this thread on a pipe or socket: they are tried at
  * once, and when the reader is slow the event loop waits for it, so signals and workers are still served.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { systemCode } from '../errors.js'
+import { reopenPipe } from '../files/reopen.js'
 import type { ByteOutput } from '../model/destination.js'
 import { PipeReaders } from './pipe-readers.js'
 import { outputError, readerLeft } from './writable-output.js'
@@ -46,7 +47,7 @@ export class FdOutput implements ByteOutput {
     const kind = fstatSync(fd)
     if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd), undefined)
     if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined, undefined)
-    const own = reopen(fd)
+    const own = reopenPipe(fd)
     return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined, new PipeReaders(fd))
   }
 
@@ -116,16 +117,4 @@ async function socketOf(fd: number): Promise<Socket> {
   // A failed write tells its callback; without a listener the event would end the process.
   socket.on('error', () => {})
   return socket
-}
-
-/**
- * A description of the same pipe that nobody else shares: setting it non-blocking does not change what
- * other processes see. Undefined where /proc is not there.
- */
-function reopen(fd: number): number | undefined {
-  try {
-    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
-  } catch {
-    return undefined
-  }
 }

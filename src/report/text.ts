@@ -1,7 +1,8 @@
 /** Events as lines on standard error: the reference's own, and what it does not have. */
-import { log } from '../log.js'
+
 import type { BuildEvent } from '../model/events.js'
 import { pythonListRepr } from '../python/repr.js'
+import { log } from './log.js'
 
 export function report(event: BuildEvent): void {
   if (event.type === 'no-base') log("No 'fromImage' provided")

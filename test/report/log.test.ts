@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { printable } from '../src/log.js'
-import { documents, makeTar, type TarMember } from './support/base.js'
-import { CLI, writeConf } from './support/image.js'
-import { evaluate, skipWithoutPython } from './support/python.js'
-import { scratchDirectory } from './support/scratch.js'
+import { printable } from '../../src/report/log.js'
+import { documents, makeTar, type TarMember } from '../support/base.js'
+import { CLI, runCli, sha256File, writeConf } from '../support/image.js'
+import { evaluate, skipWithoutPython } from '../support/python.js'
+import { scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 
@@ -99,4 +99,30 @@ test('names from the command line and the configuration', () => {
       assert.equal(line, printable(line))
       assert.doesNotMatch(line, /^\s*::/)
     }
+})
+
+test('standard error that nobody reads holds up nothing', () => {
+  const paths = Array.from({ length: 200 }, (_, i) => join(root, `file-${i}`))
+  for (const path of paths) writeFileSync(path, path)
+  const conf = writeConf(root, { store_layers: paths.map((path) => [path]) })
+  const expected = runCli(conf)
+  const fifo = join(root, 'errors')
+  execFileSync('mkfifo', [fifo])
+  const fd = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK)
+  try {
+    assert.throws(
+      () => {
+        for (;;) writeSync(fd, '.')
+      },
+      { code: 'EAGAIN' },
+    )
+    // Opened by a shell, the descriptor blocks.
+    const shell = `exec "$0" "$@" 2> ${fifo}`
+    const args = ['-c', shell, process.execPath, CLI, conf, '-o', join(root, 'image.tar')]
+    const { status, signal } = spawnSync('sh', args, { timeout: 120_000 })
+    assert.deepEqual({ status, signal }, { status: 0, signal: null })
+  } finally {
+    closeSync(fd)
+  }
+  assert.equal(sha256File(join(root, 'image.tar')), sha256File(expected.output))
 })

@@ -1,7 +1,8 @@
 /** Lines for people. All that goes to standard error goes through here. */
 import { writeSync } from 'node:fs'
-import { systemCode } from './errors.js'
-import { escapeUnprintable } from './python/repr.js'
+import { systemCode } from '../errors.js'
+import { reopenPipe } from '../files/reopen.js'
+import { escapeUnprintable } from '../python/repr.js'
 
 /**
  * The text as one line that does nothing to a terminal and looks like what it is: characters that Python's
@@ -12,20 +13,28 @@ export function printable(text: string): string {
   return /^[ -~]*$/.test(text) ? text : Array.from(text, escapeUnprintable).join('')
 }
 
+/** How often a full pipe is tried, a millisecond apart, before a line is given up. */
+const TRIES = 1000
+/** What is left of them: who does not read is waited for once, not for every line. */
+let tries = TRIES
+
+let descriptor: number | undefined
+
 /**
- * Writes a line to standard error, {@link printable}. What cannot be written is lost: a closed standard error is no
- * reason to fail.
+ * Writes a line to standard error, {@link printable}. What cannot be written is lost: a closed standard error, or one
+ * that nobody reads, is no reason to fail or to wait.
  */
 export function log(line: string): void {
   const bytes = Buffer.from(`${printable(line)}\n`)
-  let done = 0
-  for (let tries = 0; done < bytes.length && tries < 1000; ) {
+  descriptor ??= reopenPipe(2) ?? 2
+  for (let done = 0; done < bytes.length; ) {
     try {
-      done += writeSync(2, bytes, done)
+      done += writeSync(descriptor, bytes, done)
+      tries = TRIES
     } catch (error) {
-      if (systemCode(error) !== 'EAGAIN') return
+      if (systemCode(error) !== 'EAGAIN' || tries === 0) return
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
-      tries++
+      tries--
     }
   }
 }
