@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 /** The command: arguments in, exit status out. */
 import { Command, CommanderError } from 'commander'
-import { likeArgparse } from './commands/arguments.js'
+import { givenArguments, likeArgparse } from './commands/arguments.js'
 import { buildCommand } from './commands/build.js'
 import { cacheCommand } from './commands/cache.js'
 import { copyCommand } from './commands/copy.js'
 import { layerCommand } from './commands/layer.js'
 import { planCommand } from './commands/plan.js'
-import { STATUS } from './commands/run.js'
+import { fail, STATUS } from './commands/run.js'
 import { serveCommand } from './commands/serve.js'
 import { log } from './report/log.js'
 import { VERSION } from './version.js'
@@ -27,12 +27,12 @@ async function main(): Promise<number> {
     add(program, setStatus)
   program.version(VERSION)
   try {
-    const args = process.argv.slice(2)
+    const args = givenArguments()
     const isVerb = program.commands.some((command) => command.name() === args[0])
     await program.parseAsync(isVerb ? args : likeArgparse(args, program.options), { from: 'user' })
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? STATUS.ok : STATUS.usage
-    throw error
+    return fail(error)
   }
   return status
 }

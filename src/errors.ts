@@ -128,17 +128,32 @@ function systemText(thrown: unknown): string | undefined {
 }
 
 /**
- * Runs what may fail with a system error, and says what it was about.
+ * Runs what may fail with a system error, at once or later, and says what it was about.
  * @param about a sentence that the reason ends: `cannot read x`
- * @throws ImageError with the code; one that is thrown already stays as it is
+ * @throws ImageError as {@link failure} makes it
  */
 export function attempt<T>(code: ErrorCode, about: string, run: () => T, hint?: string): T {
-  try {
-    return run()
-  } catch (error) {
-    if (error instanceof ImageError) throw error
-    throw new ImageError(code, `${about}: ${systemReason(error)}`, { hint, cause: error })
+  const fail = (error: unknown): never => {
+    throw failure(code, about, error, hint)
   }
+  try {
+    const result = run()
+    return result instanceof Promise ? (result.catch(fail) as T) : result
+  } catch (error) {
+    return fail(error)
+  }
+}
+
+/** The error with its code and what it was about; an ImageError stays as it is, and what was stopped is ABORTED. */
+export function failure(code: ErrorCode, about: string, error: unknown, hint?: string): ImageError {
+  if (error instanceof ImageError) return error
+  if (error instanceof Error && error.name === 'AbortError') return aborted(error)
+  return new ImageError(code, `${about}: ${systemReason(error)}`, { hint, cause: error })
+}
+
+/** @throws ImageError ABORTED when the signal says so */
+export function checkAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw aborted(signal.reason)
 }
 
 /** The error of what was stopped. @param cause the signal's reason */

@@ -2,7 +2,7 @@
 import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import type { NarHashes } from './cache/nar-hashes.js'
-import { aborted, asImageError } from './errors.js'
+import { aborted, asImageError, checkAborted } from './errors.js'
 import { Scratch } from './files/scratch.js'
 import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
@@ -30,7 +30,7 @@ export interface Build extends WriteContext {
 export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) => Promise<T>): Promise<T> {
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
-  if (signal.aborted) throw aborted(signal.reason)
+  checkAborted(signal)
   const places = (options.destinations ?? []).map(parsePlace)
   // The first worker starts while this thread loads the rest.
   const threads = threadCount(options.threads)

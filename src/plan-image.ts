@@ -1,5 +1,5 @@
 /** A closure as a configuration: `conf.json` and a customisation layer, as `dockerTools.streamLayeredImage` has them. */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { checkOwner, readLayerFile } from './cache/layer-file.js'
 import { nixStoreDir } from './cache/nix-store.js'
@@ -15,6 +15,7 @@ import { parseRegistration } from './closure/registration.js'
 import { addCertificates, addFakeNss, addTmp, linkFiles, type Tree } from './closure/tree.js'
 import { attempt, ImageError } from './errors.js'
 import { writeWhole } from './files/partial-file.js'
+import { readText } from './files/read-whole.js'
 import { inBuild } from './in-build.js'
 import type { Owner } from './model/owner.js'
 import { readConf } from './spec/conf.js'
@@ -112,7 +113,7 @@ export async function readClosure(
 ): Promise<Closure> {
   if (registration === undefined) return queryClosure(roots, signal)
   const about = `cannot read the registration ${registration}`
-  const text = attempt('STORE_PATH_INVALID', about, () => readFileSync(registration, 'utf8'))
+  const text = await readText(registration, 'STORE_PATH_INVALID', about, signal)
   return closureOf(roots, parseRegistration(text, registration), registration)
 }
 

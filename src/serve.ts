@@ -1,10 +1,10 @@
 /** Configurations' images as a read-only registry, until it is told to stop. */
-import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import { MemoryStore } from './cache/memory-store.js'
-import { asImageError, attempt, ImageError } from './errors.js'
+import { asImageError, ImageError } from './errors.js'
+import { readText } from './files/read-whole.js'
 import { type Build, inBuild } from './in-build.js'
 import type { BuildEvent } from './model/events.js'
 import { type CompressionOptions, checkOptions } from './options.js'
@@ -52,8 +52,8 @@ export interface ServeOptions {
 /** @throws ImageError OPTION_INVALID, CONF_UNREADABLE, CONF_INVALID */
 export async function serve(options: ServeOptions): Promise<void> {
   const { signal, notice, host, port, names, threads, cache, compression } = options
-  const authenticate = authenticateBy(options)
-  const tls = tlsOf(options)
+  const authenticate = await authenticateBy(options)
+  const tls = await tlsOf(options)
   checkSafe(options, tls !== undefined, authenticate !== undefined)
   const warn = (message: string): void => notice(`stream-layered-image: warning: ${message}`)
   const onEvent = (event: BuildEvent): void => {
@@ -103,18 +103,26 @@ function opener(
   }
 }
 
-function authenticateBy({ tokenFile, htpasswdFile }: ServeOptions): Authenticate | undefined {
+async function authenticateBy({
+  tokenFile,
+  htpasswdFile,
+  signal,
+}: ServeOptions): Promise<Authenticate | undefined> {
   if (tokenFile !== undefined && htpasswdFile !== undefined)
     throw new ImageError('OPTION_INVALID', 'expected a token or an htpasswd file, found both')
-  if (tokenFile !== undefined) return token(read(tokenFile), tokenFile)
-  return htpasswdFile === undefined ? undefined : htpasswd(read(htpasswdFile), htpasswdFile)
+  if (tokenFile !== undefined) return token(await read(tokenFile, signal), tokenFile)
+  return htpasswdFile === undefined ? undefined : htpasswd(await read(htpasswdFile, signal), htpasswdFile)
 }
 
-function tlsOf({ tlsCertFile, tlsKeyFile }: ServeOptions): { cert: string; key: string } | undefined {
+async function tlsOf({
+  tlsCertFile,
+  tlsKeyFile,
+  signal,
+}: ServeOptions): Promise<{ cert: string; key: string } | undefined> {
   if (tlsCertFile === undefined && tlsKeyFile === undefined) return undefined
   if (tlsCertFile === undefined || tlsKeyFile === undefined)
     throw new ImageError('OPTION_INVALID', 'TLS: expected both a certificate and its key, found one of them')
-  return { cert: read(tlsCertFile), key: read(tlsKeyFile) }
+  return { cert: await read(tlsCertFile, signal), key: await read(tlsKeyFile, signal) }
 }
 
 function checkSafe({ host, insecure }: ServeOptions, hasTls: boolean, asksWho: boolean): void {
@@ -126,6 +134,6 @@ function checkSafe({ host, insecure }: ServeOptions, hasTls: boolean, asksWho: b
   )
 }
 
-function read(file: string): string {
-  return attempt('OPTION_INVALID', `cannot read ${file}`, () => readFileSync(file, 'utf8'))
+function read(file: string, signal: AbortSignal): Promise<string> {
+  return readText(file, 'OPTION_INVALID', `cannot read ${file}`, signal)
 }

@@ -1,7 +1,6 @@
 /** Where the files of an image layout lie in a tar archive. Only headers are read, within bounds. */
 
-import { ImageError, systemReason } from '../errors.js'
-import { checkAborted } from '../files/attempt.js'
+import { checkAborted, ImageError, systemReason } from '../errors.js'
 import { type Extent, openRegular } from '../files/regular.js'
 import type { Member } from '../model/member.js'
 import { decodeMember } from '../tar/decode.js'

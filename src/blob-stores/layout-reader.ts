@@ -13,8 +13,7 @@ import {
   parseIndex,
   tagsOf,
 } from '../documents/oci-index.js'
-import { ImageError, systemReason } from '../errors.js'
-import { aborted, checkAborted } from '../files/attempt.js'
+import { aborted, checkAborted, ImageError, systemReason } from '../errors.js'
 import { type Extent, readExtent } from '../files/regular.js'
 import type { BlobReader } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'

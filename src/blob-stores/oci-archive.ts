@@ -9,8 +9,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { pack } from 'tar-stream'
 import { referencesOf } from '../documents/oci-index.js'
-import { ImageError, systemReason } from '../errors.js'
-import { aborted, attempt, cannotWrite, checkAborted } from '../files/attempt.js'
+import { aborted, attempt, checkAborted, failure, ImageError, systemReason } from '../errors.js'
 import { remove } from '../files/leftovers.js'
 import { PartialFile } from '../files/partial-file.js'
 import { readExtent } from '../files/regular.js'
@@ -47,7 +46,7 @@ export class OciArchive implements BlobStore {
     checkAborted(signal)
     const target = lookAtTarget(path)
     const parent = target.kind === 'stream' ? tmpdir() : dirname(target.place)
-    const directory = attempt(path, () => temporaryDirectory(parent))
+    const directory = attempt('OUTPUT_FAILED', `cannot write ${path}`, () => temporaryDirectory(parent))
     try {
       const layout = await OciLayout.open(name, directory, { signal, durable: false })
       return new OciArchive(name, path, directory, layout, signal)
@@ -121,7 +120,7 @@ export class OciArchive implements BlobStore {
       this.packed = file
     } catch (error) {
       file.discard()
-      throw cannotWrite(this.path, error)
+      throw failure('OUTPUT_FAILED', `cannot write ${this.path}`, error)
     }
   }
 

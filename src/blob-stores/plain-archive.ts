@@ -1,7 +1,6 @@
 /** A compressed archive as a plain file, within bounds of memory and disk. */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
-import { ImageError, systemReason } from '../errors.js'
-import { attempt, checkAborted } from '../files/attempt.js'
+import { attempt, checkAborted, ImageError, systemReason } from '../errors.js'
 import { openRegular } from '../files/regular.js'
 import { decompress, detectCompression } from '../layers/decompress.js'
 
@@ -27,12 +26,12 @@ export async function plainArchive(
     let size = 0
     for await (const piece of readable(decompress(archive.fd, compression), name)) {
       checkAborted(signal)
-      if (!isZero(piece)) attempt(into, () => writeAll(fd, piece, size))
+      if (!isZero(piece)) attempt('OUTPUT_FAILED', `cannot write ${into}`, () => writeAll(fd, piece, size))
       size += piece.length
       if (size > MAX_EXPANDED)
         throw new ImageError('IMAGE_INVALID', `${name}: it expands to more than ${MAX_EXPANDED} bytes`)
     }
-    attempt(into, () => ftruncateSync(fd, size))
+    attempt('OUTPUT_FAILED', `cannot write ${into}`, () => ftruncateSync(fd, size))
     return into
   } finally {
     closeSync(fd)

@@ -3,11 +3,12 @@
  * names them with inode, size, mtime and ctime. It is there only when something had to be hashed, so that a layout
  * which was just written has nothing of its machine in it.
  */
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import * as v from 'valibot'
 import { MAX_DOCUMENT, parseDocument } from '../documents/json.js'
 import { ImageError } from '../errors.js'
+import { readStart } from '../files/open-regular.js'
 import { writeWhole } from '../files/partial-file.js'
 import { readExtent } from '../files/regular.js'
 import type { Digest } from '../model/digest.js'
@@ -83,8 +84,7 @@ function stateOf(path: string): FileState {
 /** What cannot be read is as if nothing had been recorded. */
 function readRecorded(path: string): Record<string, string> {
   try {
-    const bytes = statSync(path).size <= MAX_DOCUMENT ? readFileSync(path) : Buffer.alloc(0)
-    return v.parse(STATE, parseDocument(bytes)).blobs
+    return v.parse(STATE, parseDocument(readStart(path, MAX_DOCUMENT))).blobs
   } catch {
     return {}
   }

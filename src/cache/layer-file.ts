@@ -2,10 +2,10 @@
  * Layer files: what the checksum pass of one layer found, so that it is done once for all machines. A few hundred bytes
  * of JSON: paths with their NAR hashes, owner and time, diff ID and size, and the layer's blob where it was made too.
  */
-import { readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join } from 'node:path'
 import * as v from 'valibot'
 import { attempt, ImageError } from '../errors.js'
+import { readRegular } from '../files/open-regular.js'
 import type { BlobCompression } from '../model/compression.js'
 import { type Digest, isDigest } from '../model/digest.js'
 import type { Blob } from '../model/layer.js'
@@ -73,7 +73,7 @@ const LAYER = v.object({
 /** @throws ImageError LAYER_FILE_INVALID naming the file */
 export function readLayerFile(path: string): LayerFile {
   const text = attempt('LAYER_FILE_INVALID', `cannot read the layer file ${path}`, () =>
-    readFileSync(path, 'utf8'),
+    readRegular(path).toString(),
   )
   let document: unknown
   try {

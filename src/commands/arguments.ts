@@ -3,6 +3,24 @@
  * `TAG`, a long option may be cut short while it is like no other, and an option's value does not look like an option
  * itself, unless it is a negative number or holds a space. https://docs.python.org/3/library/argparse.html
  */
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import { ImageError } from '../errors.js'
+import { fsDecode } from '../python/fs-encoding.js'
+
+/**
+ * The command line. Node puts U+FFFD for bytes that are not UTF-8, so that a name would silently be another one.
+ * @throws ImageError OPTION_INVALID for such bytes
+ */
+export function givenArguments(): string[] {
+  const args = process.argv.slice(2)
+  const wrong = args.findIndex((arg) => arg.includes('\ufffd'))
+  if (wrong < 0) return args
+  const bytes = readFileSync('/proc/self/cmdline').toString('latin1').split('\0').slice(0, -1)
+  const found = Buffer.from(bytes.slice(-args.length)[wrong]!, 'latin1')
+  if (isUtf8(found)) return args
+  throw new ImageError('OPTION_INVALID', `argument ${wrong + 1}: expected UTF-8, found "${fsDecode(found)}"`)
+}
 
 /** What must be known of an option; commander's `Option` is one. */
 export interface KnownOption {

@@ -1,7 +1,5 @@
 /** How verbs take store paths: one by one, from a list, with or without Nix to ask. */
-import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { attempt } from '../errors.js'
 
 export interface ClosureArguments {
   pathsFrom?: string
@@ -24,14 +22,12 @@ export function addClosureOptions(command: Command): Command {
 export async function namedPaths(
   paths: readonly string[],
   { pathsFrom }: ClosureArguments,
+  signal: AbortSignal,
 ): Promise<string[]> {
   if (pathsFrom === undefined) return [...paths]
-  const { text } = await import('node:stream/consumers')
-  const about = `--paths-from: cannot read ${pathsFrom}`
-  const list =
-    pathsFrom === '-'
-      ? await text(process.stdin)
-      : attempt('OPTION_INVALID', about, () => readFileSync(pathsFrom, 'utf8'))
+  const { readText } = await import('../files/read-whole.js')
+  const from = pathsFrom === '-' ? process.stdin : pathsFrom
+  const list = await readText(from, 'OPTION_INVALID', `--paths-from: cannot read ${pathsFrom}`, signal)
   return [...paths, ...list.split('\n').filter((line) => line !== '')]
 }
 

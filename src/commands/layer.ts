@@ -37,7 +37,13 @@ export function layerCommand(program: Command, setStatus: (status: number) => vo
       const action = async (signal: AbortSignal): Promise<void> => {
         const { sumLayer } = await import('../sum-layer.js')
         const { compress: compression, jobs: threads } = given
-        await sumLayer({ ...given, compression, threads, paths: await namedPaths(paths, given), signal })
+        await sumLayer({
+          ...given,
+          compression,
+          threads,
+          paths: await namedPaths(paths, given, signal),
+          signal,
+        })
       }
       setStatus(await run(given.debug, action))
     })

@@ -53,7 +53,7 @@ export function planCommand(program: Command, setStatus: (status: number) => voi
     .action(async (paths: string[], given: PlanArguments) => {
       const action = async (signal: AbortSignal): Promise<void> => {
         const { planImage } = await import('../plan-image.js')
-        const planned = await planImage({ ...given, paths: await namedPaths(paths, given), signal })
+        const planned = await planImage({ ...given, paths: await namedPaths(paths, given, signal), signal })
         await print(JSON.stringify(planned))
       }
       setStatus(await run(given.debug, action))

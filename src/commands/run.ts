@@ -33,18 +33,19 @@ export async function run(
     await action(stop.signal)
     return STATUS.ok
   } catch (error) {
-    return stopped ?? fail(error, debug === true || Boolean(process.env.DEBUG))
+    return stopped ?? fail(error, debug)
   }
 }
 
-function fail(error: unknown, debug: boolean): number {
+/** Reports a failure. @returns the exit status */
+export function fail(error: unknown, debug?: boolean): number {
   const { code, hint } = error instanceof ImageError ? error : {}
   if (code !== 'OUTPUT_CLOSED') {
     const message = error instanceof Error ? error.message : String(error)
     log(`stream-layered-image: error: ${message}${code === undefined ? '' : ` [${code}]`}`)
     if (hint !== undefined) log(`stream-layered-image: hint: ${hint}`)
   }
-  if (debug && error instanceof Error) logStacks(error)
+  if ((debug || process.env.DEBUG) && error instanceof Error) logStacks(error)
   if (code === 'OUTPUT_CLOSED') return STATUS.brokenPipe
   return code !== undefined && USAGE.includes(code) ? STATUS.usage : STATUS.failure
 }

@@ -5,7 +5,7 @@ import { request as requestSecure } from 'node:https'
 import { createInterface } from 'node:readline'
 import { Duplex } from 'node:stream'
 import { finished } from 'node:stream/promises'
-import { aborted, type ImageError, systemCode } from '../errors.js'
+import { aborted, checkAborted, type ImageError, systemCode } from '../errors.js'
 import type { DockerHost } from './docker-host.js'
 import { engineFailed, noEngine } from './failure.js'
 
@@ -67,7 +67,7 @@ export class DockerApi {
     path: string,
     signal: AbortSignal,
   ): { request: ClientRequest; answer: Promise<IncomingMessage> } {
-    if (signal.aborted) throw aborted(signal)
+    checkAborted(signal)
     const { way } = this.host
     const ssh = way.kind === 'ssh' ? new SshConnection(way.args) : undefined
     const common: RequestOptions = { method, path, signal }
@@ -142,7 +142,7 @@ export class DockerApi {
       }
       await over
     } catch (error) {
-      if (signal.aborted) throw aborted(signal)
+      checkAborted(signal)
       throw engineFailed(this.shown, failed ?? 'the answer broke off', error)
     }
     if (failed !== undefined) throw engineFailed(this.shown, failed)

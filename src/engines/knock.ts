@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { aborted } from '../errors.js'
+import { aborted, checkAborted } from '../errors.js'
 import { noEngine } from './failure.js'
 
 /**
@@ -8,7 +8,7 @@ import { noEngine } from './failure.js'
  * @throws ImageError ENGINE_FAILED
  */
 export async function knock(shown: string, path: string, how: string, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) throw aborted(signal)
+  checkAborted(signal)
   await new Promise<void>((resolve, reject) => {
     const socket = connect({ path, signal })
     socket.once('connect', () => {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { aborted } from '../errors.js'
+import { checkAborted } from '../errors.js'
 import { engineFailed } from './failure.js'
 
 /** Bytes of output that are kept: what comes last tells why something failed. */
@@ -38,7 +38,7 @@ export interface Call {
 
 /** @returns the end of its output @throws ImageError ENGINE_FAILED in its words, ABORTED when it is ended with its group */
 export async function callProgram({ program, args, what, signal }: Call): Promise<string> {
-  if (signal.aborted) throw aborted(signal)
+  checkAborted(signal)
   // A group of its own, so that what it starts ends with it.
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   const kill = (name: NodeJS.Signals): void => {
@@ -69,7 +69,7 @@ export async function callProgram({ program, args, what, signal }: Call): Promis
       )
       child.on('close', (code, name) => resolve(code ?? name ?? 'no status'))
     })
-    if (signal.aborted) throw aborted(signal)
+    checkAborted(signal)
     if (status !== 0)
       throw engineFailed(what, errors.text || output.text || `${program} ended with ${status}`)
     return output.text

@@ -5,11 +5,11 @@
  * removes its lock, and nobody ever removes the lock of a successor.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { setTimeout } from 'node:timers/promises'
-import { ImageError, systemCode } from '../errors.js'
-import { aborted, attempt, checkAborted } from './attempt.js'
+import { aborted, attempt, checkAborted, failure, ImageError, systemCode } from '../errors.js'
 import { keepAtExit, removeAtExit } from './leftovers.js'
+import { readStart } from './open-regular.js'
 import { lifeOf, ownOwner } from './owner.js'
 
 /**
@@ -38,7 +38,7 @@ export class FileLock {
     let seen: { holder: string; since: number } | undefined
     for (;;) {
       checkAborted(signal)
-      if (attempt(path, () => tryMake(path, holder))) break
+      if (attempt('OUTPUT_FAILED', `cannot write ${path}`, () => tryMake(path, holder))) break
       const found = readHolder(path)
       if (found === undefined) continue
       if (found !== seen?.holder) seen = { holder: found, since: performance.now() }
@@ -105,18 +105,21 @@ function tryMake(path: string, holder: string): boolean {
   }
 }
 
-/** Undefined when there is no lock. */
+/** Bytes of a holder's name, at most. */
+const MAX_HOLDER = 1024
+
+/** Undefined when there is no lock. @throws ImageError OUTPUT_FAILED for what is none, and cannot be looked at */
 function readHolder(path: string): string | undefined {
-  try {
-    return readlinkSync(path)
-  } catch (error) {
-    if (systemCode(error) !== 'EINVAL') return undefined
-  }
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return undefined
-  }
+  for (const read of [() => readlinkSync(path), () => readStart(path, MAX_HOLDER).toString()])
+    try {
+      return read()
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      // A file, where there are no symbolic links.
+      if (systemCode(error) !== 'EINVAL')
+        throw failure('OUTPUT_FAILED', `cannot read the lock ${path}`, error)
+    }
+  return undefined
 }
 
 function held(path: string, holder: string): ImageError {

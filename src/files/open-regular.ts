@@ -1,5 +1,5 @@
 /** Regular files, opened without waiting: a FIFO that nobody writes to would hold its thread for ever. */
-import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
 
 export interface OpenFile {
   fd: number
@@ -32,6 +32,16 @@ export function openRegular(path: string | Buffer): OpenFile {
   } catch (error) {
     closeSync(fd)
     throw error
+  }
+}
+
+/** The whole of a regular file. @throws as {@link openRegular} */
+export function readRegular(path: string | Buffer): Buffer {
+  const { fd } = openRegular(path)
+  try {
+    return readFileSync(fd)
+  } finally {
+    closeSync(fd)
   }
 }
 

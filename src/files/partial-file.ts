@@ -4,8 +4,7 @@
  */
 import { closeSync, fchmodSync, fchownSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { ImageError } from '../errors.js'
-import { attempt, attemptAsync, checkAborted } from './attempt.js'
+import { attempt, checkAborted, ImageError } from '../errors.js'
 import { keepAtExit, remove } from './leftovers.js'
 import { writeToStream } from './stream-file.js'
 import { syncDescriptor, syncDirectory } from './sync.js'
@@ -33,7 +32,7 @@ export class PartialFile {
   static create(name: string): PartialFile {
     const target = lookAtTarget(name)
     if (target.kind === 'stream') throw new ImageError('OUTPUT_FAILED', `cannot write ${name}: it is no file`)
-    return attempt(name, () => {
+    return attempt('OUTPUT_FAILED', `cannot write ${name}`, () => {
       const path = temporaryPath(dirname(target.place))
       // What others may not read is not shown to them while it is written either.
       try {
@@ -48,7 +47,7 @@ export class PartialFile {
 
   /** @throws ImageError OUTPUT_FAILED */
   write(bytes: Uint8Array, offset: number): void {
-    attempt(this.name, () => {
+    attempt('OUTPUT_FAILED', `cannot write ${this.name}`, () => {
       for (let done = 0; done < bytes.length; )
         done += writeSync(this.fd, bytes, done, bytes.length - done, offset + done)
     })
@@ -58,12 +57,12 @@ export class PartialFile {
   async finish(size: number): Promise<void> {
     this.open = false
     try {
-      attempt(this.name, () => {
+      attempt('OUTPUT_FAILED', `cannot write ${this.name}`, () => {
         ftruncateSync(this.fd, size)
         this.takeAfter()
       })
       // By the open file: what it is replacing may have been one that its own user may not open to write.
-      await attemptAsync(this.name, () => syncDescriptor(this.fd))
+      await attempt('OUTPUT_FAILED', `cannot write ${this.name}`, () => syncDescriptor(this.fd))
     } finally {
       closeSync(this.fd)
     }
@@ -77,9 +76,9 @@ export class PartialFile {
         'OUTPUT_FAILED',
         `cannot write ${this.name}: something that is no file has come there`,
       )
-    attempt(this.name, () => renameSync(this.path, place))
+    attempt('OUTPUT_FAILED', `cannot write ${this.name}`, () => renameSync(this.path, place))
     keepAtExit(this.path)
-    await attemptAsync(this.name, () => syncDirectory(dirname(place)))
+    await attempt('OUTPUT_FAILED', `cannot write ${this.name}`, () => syncDirectory(dirname(place)))
   }
 
   /** Removes what was written, unless it was published. */

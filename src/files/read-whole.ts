@@ -1,6 +1,6 @@
 import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { aborted } from '../errors.js'
+import { aborted, attempt, type ErrorCode } from '../errors.js'
 
 /**
  * The whole of a small file, which may be a pipe: one that nobody writes to is waited for with the event loop served, and
@@ -10,22 +10,37 @@ import { aborted } from '../errors.js'
  */
 export async function readWhole(
   from: string | Readable,
-  signal: AbortSignal,
+  signal: AbortSignal | undefined,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<Buffer | undefined> {
   const pieces: Buffer[] = []
   let size = 0
   try {
     const stream = typeof from === 'string' ? await open(from) : from
-    for await (const piece of addAbortSignal(signal, stream)) {
+    for await (const piece of signal === undefined ? stream : addAbortSignal(signal, stream)) {
       size += (piece as Buffer).length
       if (size > limit) return undefined
       pieces.push(piece as Buffer)
     }
   } catch (error) {
-    throw signal.aborted ? aborted(signal.reason) : error
+    throw signal?.aborted ? aborted(signal.reason) : error
   }
   return Buffer.concat(pieces)
+}
+
+/**
+ * The text of a small file, which may be a pipe.
+ * @param about a sentence that the reason ends: `cannot read x`
+ * @throws ImageError with the code, or ABORTED
+ */
+export async function readText(
+  from: string | Readable,
+  code: ErrorCode,
+  about: string,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const bytes = await attempt(code, about, () => readWhole(from, signal))
+  return bytes!.toString()
 }
 
 async function open(path: string): Promise<Readable> {

@@ -1,7 +1,7 @@
 /** Files that are read: never a pipe, which one would wait for, or a device. */
 import { constants, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import { checkAborted } from './attempt.js'
+import { checkAborted } from '../errors.js'
 
 /** Bytes of a file. */
 export interface Extent {

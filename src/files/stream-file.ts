@@ -3,8 +3,7 @@ import { constants, createWriteStream, fstatSync, openSync, statSync } from 'nod
 import type { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout } from 'node:timers/promises'
-import { ImageError, systemCode } from '../errors.js'
-import { aborted, attempt, cannotWrite, checkAborted } from './attempt.js'
+import { aborted, attempt, checkAborted, failure, ImageError, systemCode } from '../errors.js'
 
 /** Milliseconds between looks whether a pipe has got a reader: nobody notices them, and they cost nothing. */
 const LOOK_EVERY = 20
@@ -23,7 +22,7 @@ export async function openStreamFile(
 ): Promise<number> {
   for (let looks = 0; ; looks++) {
     checkAborted(signal)
-    const fd = attempt(path, () => tryOpen(path))
+    const fd = attempt('OUTPUT_FAILED', `cannot write ${path}`, () => tryOpen(path))
     if (fd !== undefined) return fd
     if (looks === 0) notice?.(`waiting for a reader of ${path}`)
     try {
@@ -60,7 +59,7 @@ export async function writeToStream(
   } catch (error) {
     if (systemCode(error) === 'EPIPE')
       throw new ImageError('OUTPUT_CLOSED', `the reader of ${path} has closed its end`, { cause: error })
-    throw cannotWrite(path, error)
+    throw failure('OUTPUT_FAILED', `cannot write ${path}`, error)
   }
 }
 

@@ -1,8 +1,7 @@
 /** What is to be written to, as it is before. */
 import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { systemCode } from '../errors.js'
-import { attempt } from './attempt.js'
+import { attempt, systemCode } from '../errors.js'
 
 export type Target =
   | { kind: 'new'; place: string }
@@ -16,7 +15,7 @@ const MAX_LINKS = 40
 
 /** @throws ImageError OUTPUT_FAILED for a directory, and for what cannot be looked at */
 export function lookAtTarget(path: string): Target {
-  return attempt(path, () => {
+  return attempt('OUTPUT_FAILED', `cannot write ${path}`, () => {
     const there = statSync(path, { throwIfNoEntry: false })
     if (there?.isDirectory() || path.endsWith('/')) throw systemError('EISDIR')
     if (there === undefined) return { kind: 'new', place: followLinks(path) }

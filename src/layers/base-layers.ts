@@ -2,7 +2,7 @@
 import { ImageError } from '../errors.js'
 import type { Member } from '../model/member.js'
 import type { Range } from '../model/recipe.js'
-import { normalisePath, trimSlashes } from '../python/paths.js'
+import { trimSlashes } from '../python/paths.js'
 import { TYPE } from '../tar/header.js'
 import { type IndexedMember, type MemberTable, shorten, targetPath } from './member-table.js'
 
@@ -54,28 +54,6 @@ function expectPlainFile(file: IndexedMember, name: string): void {
     throw invalid(`layer "${shorten(name)}": expected a file, found type "${file.type}"`)
   if (file.type === 'S' || [...(file.pax?.keys() ?? [])].some((key) => key.startsWith('GNU.sparse.')))
     throw invalid(`layer "${shorten(name)}": expected a plain file, found one stored as a GNU sparse file`)
-}
-
-/**
- * Whoever unpacks an archive keeps one member of a name. So none of the layers may take the place of the
- * image's own `manifest.json`, and two of one name must be one and the same.
- * @throws ImageError BASE_INVALID
- */
-export function expectOwnNames(layers: readonly FoundLayer[]): void {
-  const byName = new Map<string, FoundLayer>()
-  for (const layer of layers) {
-    const { name } = layer.member
-    // Absolute names, too, are put below where it is unpacked.
-    const place = normalisePath(`/./${name}`)
-    if (place === '/manifest.json')
-      throw invalid(`expected layers beside manifest.json, found the layer "${shorten(name)}" in its place`)
-    const other = byName.get(place)
-    if (other !== undefined && other.range.offset !== layer.range.offset)
-      throw invalid(
-        `expected layers with names of their own, found "${shorten(other.member.name)}" and "${shorten(name)}"`,
-      )
-    byName.set(place, layer)
-  }
 }
 
 function invalid(message: string): ImageError {

@@ -10,7 +10,7 @@ import type { Json } from '../python/json.js'
 import { parseJson } from '../python/parse-json.js'
 import { trimSlashes } from '../python/paths.js'
 import { type ArchiveIndex, indexArchive } from './archive-index.js'
-import { expectOwnNames, findLayer, type Resolved } from './base-layers.js'
+import { findLayer, type Resolved } from './base-layers.js'
 import { shorten } from './member-table.js'
 
 export interface BaseLayer {
@@ -74,7 +74,6 @@ export async function openBase(task: { path: string }): Promise<BaseImage> {
     ...attempt(path, () => findLayer(index.members, name, resolved)),
     diffId: attempt(path, () => digestOf(diffIds[i]!)),
   }))
-  attempt(path, () => expectOwnNames(layers))
   const tags = get(first, 'RepoTags')
   return {
     file: { kind: 'range', path, compression, fingerprint },

@@ -6,7 +6,7 @@
  * Entries are in depth-first order, so an entry's path is its name behind the names of its ancestors,
  * and its depth is all that must be stored of them.
  */
-import { fsDecode, fsEncode, isAscii } from '../python/fs-encoding.js'
+import { isAscii } from '../python/fs-encoding.js'
 
 export const Kind = {
   file: 0,
@@ -45,8 +45,7 @@ export class PlanWriter {
   private length = 0
 
   add(entry: Entry): void {
-    // No character of a Python string takes more than three bytes a UTF-16 unit.
-    this.reserve(FIXED + 3 * (entry.name.length + entry.target.length))
+    this.reserve(FIXED + 2 * (entry.name.length + entry.target.length))
     const { buffer } = this
     let at = this.length
     buffer[at] = entry.kind
@@ -68,10 +67,9 @@ export class PlanWriter {
   }
 
   private text(text: string, at: number): number {
-    const length = isAscii(text)
-      ? this.buffer.write(text, at + 2, 'latin1')
-      : fsEncode(text).copy(this.buffer, at + 2)
-    this.buffer.writeUInt16LE(length, at)
+    const isPlain = isAscii(text)
+    const length = this.buffer.write(text, at + 2, isPlain ? 'latin1' : 'utf16le')
+    this.buffer.writeUInt16LE(isPlain ? length : length | WIDE, at)
     return at + 2 + length
   }
 
@@ -131,11 +129,10 @@ export function readPlan(
     entry.inode = buffer.readDoubleLE(at + 13)
     entry.mtimeMs = buffer.readDoubleLE(at + 21)
     entry.ctimeMs = buffer.readDoubleLE(at + 29)
-    const nameEnd = at + 39 + buffer.readUInt16LE(at + 37)
-    entry.name = decodeText(buffer, at + 39, nameEnd)
-    const targetEnd = nameEnd + 2 + buffer.readUInt16LE(nameEnd)
-    entry.target = decodeText(buffer, nameEnd + 2, targetEnd)
-    at = targetEnd
+    const nameEnd = textEnd(buffer, at + 37)
+    entry.name = textAt(buffer, at + 37, nameEnd)
+    at = textEnd(buffer, nameEnd)
+    entry.target = textAt(buffer, nameEnd, at)
     const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
     if (visit(entry, path) === false) return { at: before, parents }
     if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
@@ -146,7 +143,17 @@ export function readPlan(
 /** Bytes of an entry without its texts. */
 const FIXED = 1 + 2 + 2 + 4 * 8 + 2 * 2
 
-function decodeText(buffer: Buffer, start: number, end: number): string {
-  for (let i = start; i < end; i++) if (buffer[i]! >= 0x80) return fsDecode(buffer.subarray(start, end))
-  return buffer.toString('latin1', start, end)
+/**
+ * In a text's length: it is UTF-16, so that every Python string comes back as it was, also one whose escaped bytes make
+ * up a character. No path has so many bytes.
+ */
+const WIDE = 0x8000
+
+function textEnd(buffer: Buffer, at: number): number {
+  return at + 2 + (buffer.readUInt16LE(at) & ~WIDE)
+}
+
+function textAt(buffer: Buffer, at: number, end: number): string {
+  const isWide = (buffer.readUInt16LE(at) & WIDE) !== 0
+  return buffer.toString(isWide ? 'utf16le' : 'latin1', at + 2, end)
 }

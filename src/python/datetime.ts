@@ -71,6 +71,23 @@ export function timestamp(moment: DateTime): number {
   return Math.trunc(instant.getTime() / 1000 - offsetSeconds + micros / SECOND)
 }
 
+/**
+ * Whether Node knows what the C library makes of a naive time: their rules are the same for zones that have a name,
+ * since 1970. Of a `TZ` that Node does not know it takes UTC, and says nothing.
+ * @param zone the variable `TZ`; undefined where the machine's own zone counts
+ */
+export function isLocalTimeKnown({ year, offset }: DateTime, zone = process.env.TZ): boolean {
+  if (offset !== null || zone === '' || zone === 'UTC' || zone === 'UTC0') return true
+  const { timeZone } = new Intl.DateTimeFormat().resolvedOptions()
+  if (zone === undefined) return timeZone === 'UTC' || year > 1970
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone.replace(/^:/, '') })
+  } catch {
+    return false
+  }
+  return year > 1970 || timeZone === 'UTC'
+}
+
 interface Clock {
   hour: number
   minute: number
@@ -141,7 +158,9 @@ function parseTimeWithOffset(text: string): { clock: Clock; offset: number | nul
   if (distance === undefined) return undefined
   const size = ((distance.hour * 60 + distance.minute) * 60 + distance.second) * SECOND + distance.microsecond
   if (size >= 24 * 3600 * SECOND) return undefined
-  return { clock, offset: text[mark] === '-' && size !== 0 ? -size : size }
+  // Of no whole second it is UTC, whatever its fraction.
+  if (size < SECOND) return { clock, offset: 0 }
+  return { clock, offset: text[mark] === '-' ? -size : size }
 }
 
 /** `HH[:MM[:SS]]` or `HH[MM[SS]]`, with a fraction of which six digits count. */

@@ -1,10 +1,10 @@
 /** Connections to registries: with certificates of one's own, through proxies, and none left behind. */
 import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
 import { ImageError, systemReason } from '../errors.js'
+import { readRegular } from '../files/open-regular.js'
 import { isLoopback } from './reference.js'
 
 export class Connections {
@@ -63,7 +63,7 @@ function proxyOf(name: string, environment: NodeJS.ProcessEnv): string {
 
 function readCertificates(file: string): string {
   try {
-    const text = readFileSync(file, 'utf8')
+    const text = readRegular(file).toString()
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)
     if (blocks === null) throw new Error('expected certificates in PEM form, found none')
     for (const block of blocks) new X509Certificate(block)

@@ -6,7 +6,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { aborted, ImageError, systemCode, systemReason } from '../errors.js'
+import { checkAborted, ImageError, systemCode, systemReason } from '../errors.js'
 import { readWhole } from '../files/read-whole.js'
 import { runHelper } from './helper.js'
 
@@ -115,7 +115,7 @@ async function readConfig(
   try {
     text = (await readWhole(path, signal))!.toString()
   } catch (error) {
-    if (signal.aborted) throw aborted(signal.reason)
+    checkAborted(signal)
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
     throw invalid(`cannot read ${path}: ${systemReason(error)}`)
   }

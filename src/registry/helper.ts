@@ -1,6 +1,6 @@
 /** Credential helpers: programs that are asked for a secret (the protocol of docker-credential-helpers). */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { aborted, ImageError, systemReason } from '../errors.js'
+import { aborted, checkAborted, ImageError, systemReason } from '../errors.js'
 
 /** Bounds for a helper. Tests put shorter ones in their place. */
 export interface HelperBounds {
@@ -25,7 +25,7 @@ export async function runHelper(
   signal: AbortSignal,
   { answer, grace, output: most }: HelperBounds = HELPER_BOUNDS,
 ): Promise<{ status: number | null; output: string }> {
-  if (signal.aborted) throw aborted(signal.reason)
+  checkAborted(signal)
   // A group of its own, so that its children can be told from ours.
   const child = spawn(program, ['get'], { stdio: ['pipe', 'pipe', 'ignore'], detached: true })
   const parts: Buffer[] = []

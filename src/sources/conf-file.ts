@@ -4,7 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { attempt, ImageError, systemReason } from '../errors.js'
+import { attempt, ImageError } from '../errors.js'
 import { readWhole } from '../files/read-whole.js'
 import { type Conf, decodeConf } from '../spec/conf.js'
 
@@ -38,14 +38,10 @@ function isFile(path: string): boolean {
 
 /** @param path `-` is standard input */
 async function readFile(path: string, signal: AbortSignal): Promise<Buffer> {
-  try {
-    const bytes = await readWhole(path === '-' ? process.stdin : path, signal, LIMIT)
-    if (bytes !== undefined) return await unpacked(path, bytes)
-  } catch (error) {
-    if (error instanceof ImageError) throw error
-    const message = `cannot read the configuration ${shown(path)}: ${systemReason(error)}`
-    throw new ImageError('CONF_UNREADABLE', message, { cause: error })
-  }
+  const bytes = await unreadable(shown(path), () =>
+    readWhole(path === '-' ? process.stdin : path, signal, LIMIT),
+  )
+  if (bytes !== undefined) return unpacked(path, bytes)
   throw new ImageError('CONF_INVALID', `${shown(path)}: expected at most ${LIMIT} bytes, found more`, {
     hint: hintFor(path),
   })

@@ -1,9 +1,16 @@
 /** conf.json as nixpkgs' dockerTools writes it: read without loss, validated, typed. */
-import { readFileSync } from 'node:fs'
 import * as v from 'valibot'
-import { asImageError, ImageError, systemReason } from '../errors.js'
+import { asImageError, attempt, ImageError } from '../errors.js'
+import { readRegular } from '../files/open-regular.js'
 import type { Owner } from '../model/owner.js'
-import { type DateTime, isoFormat, parseIsoFormat, timestamp, utcNow } from '../python/datetime.js'
+import {
+  type DateTime,
+  isLocalTimeKnown,
+  isoFormat,
+  parseIsoFormat,
+  timestamp,
+  utcNow,
+} from '../python/datetime.js'
 import { type Json, JsonNumber } from '../python/json.js'
 import { JsonSyntaxError, parseJson } from '../python/parse-json.js'
 import { envEntries } from './env.js'
@@ -28,18 +35,8 @@ export interface Conf extends Owner {
 
 /** @throws ImageError CONF_UNREADABLE or CONF_INVALID, naming the file and the key. */
 export function readConf(path: string): Conf {
-  try {
-    return decodeConf(readFileSync(path), path)
-  } catch (error) {
-    throw asReadError(error, path)
-  }
-}
-
-function asReadError(error: unknown, path: string): ImageError {
-  if (error instanceof ImageError) return error
-  return new ImageError('CONF_UNREADABLE', `cannot read the configuration ${path}: ${systemReason(error)}`, {
-    cause: error,
-  })
+  const bytes = attempt('CONF_UNREADABLE', `cannot read the configuration ${path}`, () => readRegular(path))
+  return decodeConf(bytes, path)
 }
 
 /** As {@link parseConf}, of the document's bytes. */
@@ -84,11 +81,18 @@ const TIME = v.pipe(
   v.string('"now" or an ISO 8601 time'),
   v.check((text) => text === 'now' || parseIsoFormat(text) !== undefined, '"now" or an ISO 8601 time'),
 )
+const MTIME = v.pipe(
+  TIME,
+  v.check(
+    (text) => text === 'now' || isLocalTimeKnown(parseIsoFormat(text)!),
+    'an offset from UTC, as in 1970-01-01T00:00:01+00:00, since the rules of the local time are not known here',
+  ),
+)
 const CONF = v.object({
   architecture: v.string('a string'),
   config: v.union([v.instance(Map), v.null()], 'an object'),
   created: TIME,
-  mtime: TIME,
+  mtime: MTIME,
   from_image: v.nullable(v.pipe(v.string('a path or null'), NO_NUL, v.nonEmpty('a path or null'))),
   repo_tag: v.string('a string'),
   store_dir: TEXT,

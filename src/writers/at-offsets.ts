@@ -13,6 +13,7 @@ import type { Layer, Plan } from '../model/layer.js'
 import type { LayerResult } from '../options.js'
 import { encodeHeader, endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { checkLayerCount, layerMember, manifestMembers } from './docker-archive.js'
+import type { NamedLayer } from './own-names.js'
 import type { Finished, WriteContext } from './written.js'
 
 /** Stands for a digest where only its length counts. */
@@ -32,7 +33,7 @@ export async function writeAtOffsets(
   try {
     const { layers, end } = placed(image, await Promise.all(image.layers.map((layer) => layer.plan())))
     const written: LayerResult[] = []
-    const names: string[] = []
+    const named: NamedLayer[] = []
     await Promise.all(
       layers
         .toSorted((a, b) => b.plan.size - a.plan.size)
@@ -40,14 +41,13 @@ export async function writeAtOffsets(
           const diffId = await writeLayer(layer, plan, file, data, context)
           const member = layerMember(plan, diffId, image)
           file.write(encodeHeader(member), header)
-          names[number - 1] = member.name
+          named[number - 1] = { diffId, member }
           const { source } = layer
           written[number - 1] = { source, diffId, size: plan.size }
           context.emit({ type: 'layer-written', number, source, digest: diffId, size: plan.size })
         }),
     )
     context.emit({ type: 'manifests-started' })
-    const named = written.map(({ diffId }, i) => ({ diffId, name: names[i]! }))
     const { imageId, bytes } = manifestMembers(image, named)
     file.write(bytes, end)
     // What was never written of the file reads as zeros: padding, and the end of the archive.

@@ -9,6 +9,9 @@ import type { Image } from '../model/image.js'
 import type { Plan } from '../model/layer.js'
 import type { Member } from '../model/member.js'
 import { encodeHeader, newMember, paddingOf } from '../tar/header.js'
+import { expectOwnNames, type NamedLayer } from './own-names.js'
+
+const MANIFEST = 'manifest.json'
 
 /** A layer's member in the archive. */
 export function layerMember(plan: Plan, diffId: Digest, { mtime }: Image): Member {
@@ -17,24 +20,28 @@ export function layerMember(plan: Plan, diffId: Digest, { mtime }: Image): Membe
   return plan.member.name === '' ? { ...plan.member, name: usual.name } : plan.member
 }
 
-/** The image JSON and the manifest: the members behind the layers. @param layers in order */
+/**
+ * The image JSON and the manifest: the members behind the layers.
+ * @param layers in order @throws ImageError BASE_INVALID for names that clash
+ */
 export function manifestMembers(
   image: Image,
-  layers: readonly { diffId: Digest; name: string }[],
+  layers: readonly NamedLayer[],
 ): { imageId: Digest; bytes: Buffer } {
   const { descriptor, bytes: config } = image.config(layers.map(({ diffId }) => diffId))
   const configName = `${toHex(descriptor.digest)}.json`
+  expectOwnNames(layers, [configName, MANIFEST])
   const manifest = manifestJson(
     configName,
     image.names,
-    layers.map(({ name }) => name),
+    layers.map(({ member }) => member.name),
   )
   const file = (name: string, content: Buffer): Buffer[] => [
     encodeHeader(newMember(name, content.length, image.mtime)),
     content,
     Buffer.alloc(paddingOf(content.length)),
   ]
-  const bytes = Buffer.concat([...file(configName, config), ...file('manifest.json', manifest)])
+  const bytes = Buffer.concat([...file(configName, config), ...file(MANIFEST, manifest)])
   return { imageId: descriptor.digest, bytes }
 }
 

@@ -20,6 +20,7 @@ import type { Bytes } from '../pool/workshop.js'
 import { BLOCK, encodeHeader, endOfArchiveLength, paddingOf } from '../tar/header.js'
 import type { Passed } from './checksum-passes.js'
 import { checkLayerCount, layerMember, manifestMembers } from './docker-archive.js'
+import type { NamedLayer } from './own-names.js'
 import type { Finished, WriteContext } from './written.js'
 
 /** @throws ImageError of the layers or the output; the archive is then without its end */
@@ -89,7 +90,7 @@ async function writeArchive(
   const pad = (count: number): void | Promise<void> => (count === 0 ? undefined : write(Buffer.alloc(count)))
 
   const written: LayerResult[] = []
-  const names: string[] = []
+  const named: NamedLayer[] = []
   const beside: Promise<unknown>[] = []
   for (const [i, { layer, passed, bytes }] of layers.entries()) {
     const { source } = layer
@@ -103,17 +104,14 @@ async function writeArchive(
       if (member.size > 0) await copyLayer(layer, summed, bytes, write, context)
       await pad(paddingOf(member.size))
     }
-    names.push(member.name)
+    named.push({ diffId, member })
     written.push({ source, diffId, size })
     emit({ type: 'layer-streamed', number: i + 1, source, digest: diffId, size })
   }
 
   await Promise.all(beside)
   emit({ type: 'manifests-started' })
-  const { imageId, bytes } = manifestMembers(
-    image,
-    written.map(({ diffId }, i) => ({ diffId, name: names[i]! })),
-  )
+  const { imageId, bytes } = manifestMembers(image, named)
   await write(bytes)
   await endArchive(total, pad)
   await output.end()

@@ -110,3 +110,18 @@ test('our own options are read alike', () => {
     assert.equal(status, 0, `${form}: ${stderr}`)
   }
 })
+
+test('bytes that are not UTF-8 are refused, U+FFFD itself is not', () => {
+  const run = (tag: string): { status: number | null; stderr: string } =>
+    spawnSync(
+      'sh',
+      ['-c', `exec "$0" "$1" "$2" -t "$(printf '${tag}')" > "$2.out"`, process.execPath, CLI, conf],
+      {
+        encoding: 'utf8',
+      },
+    )
+  const { status, stderr } = run('a\\377:b')
+  assert.equal(status, 2)
+  assert.match(stderr, /argument 3: expected UTF-8, found "a\\udcff:b" \[OPTION_INVALID\]/)
+  assert.equal(run('a\\357\\277\\275:b').status, 0)
+})

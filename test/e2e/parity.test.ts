@@ -77,10 +77,41 @@ describe('the same bytes as CPython', { skip: skipWithoutPython }, () => {
       assertSameAsOracle(writeConf(directory, { customisation_layer: `${directory}/${way}` }))
   })
 
+  test('a store path whose escaped bytes make up a character', () => {
+    const directory = mkdirAnd(join(root, 'escapes'))
+    mkdirSync(join(directory, 'store', 'é'), { recursive: true })
+    writeFileSync(join(directory, 'store', 'é', '日'), 'x')
+    symlinkSync('é', join(directory, 'store', 'é', 'link'))
+    for (const name of ['\udcc3\udca9', 'é'])
+      assertSameAsOracle(writeConf(directory, { store_layers: [[`${directory}/store/${name}`]] }))
+  })
+
+  test('naive times where the C library knows rules that Node does not: an error', () => {
+    const directory = mkdirAnd(join(root, 'rules'))
+    for (const [mtime, TZ] of [
+      ['2024-07-01T12:00:00', 'EST5EDT,M3.2.0,M11.1.0'],
+      ['2024-07-01T12:00:00', '<+03>-3'],
+      ['2024-07-01T12:00:00', 'right/UTC'],
+      ['1930-06-01T00:00:00', 'Europe/Amsterdam'],
+    ] as const) {
+      const { status, stderr } = runCli(writeConf(directory, { mtime }), [], { env: { TZ } })
+      assert.equal(status, 1, TZ)
+      assert.match(stderr, /key "mtime": expected an offset from UTC, .*\[CONF_INVALID\]/)
+    }
+  })
+
   test('naive times in any time zone', () => {
     const directory = mkdirAnd(join(root, 'zones'))
     const conf = writeConf(directory, { created: '2024-03-31T02:30:00', mtime: '2024-10-27 02:30:00' })
-    for (const TZ of ['UTC', 'Europe/Berlin', 'America/New_York', 'Australia/Lord_Howe'])
+    for (const TZ of [
+      'UTC',
+      'Europe/Berlin',
+      'America/New_York',
+      'Australia/Lord_Howe',
+      '',
+      ':Asia/Tokyo',
+      'Etc/GMT-3',
+    ])
       assertSameAsOracle(conf, [], { TZ })
   })
 })

@@ -8,7 +8,7 @@ import { Writable } from 'node:stream'
 import { describe, test } from 'node:test'
 import { type BuildOptions, buildImage, copyImage, ImageError, readConf } from '../../src/index.js'
 import { readImage } from '../support/archive.js'
-import { documents, makeTar, noise } from '../support/base.js'
+import { documents, makeTar, noise, type TarMember } from '../support/base.js'
 import { command, skipWithout } from '../support/clients.js'
 import { CLI, type ConfDocument, makeCustomisation, runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
@@ -68,6 +68,53 @@ describe('a base whose layer is not what its diff ID says', { skip: skipWithoutP
         }
         for (const name of ['f', 'o/index.json', 'a']) assert.ok(!existsSync(join(out, name)), name)
       })
+})
+
+describe('a base whose names clash with those of the image', { skip: skipWithoutPython }, () => {
+  const data = noise(5000, 3)
+  const own = runCli(conf()).output
+  const names = spawnSync('tar', ['tf', own], { encoding: 'utf8' }).stdout.split('\n')
+  const store0 = names[0]!
+  const customisation = names.at(-4)!
+  assert.match(customisation, /layer\.tar$/)
+  const bases: Record<string, { members: TarMember[]; layer: string }> = {
+    'a layer called as one from the store': { members: [{ name: store0, data }], layer: store0 },
+    'a layer called as the customisation': {
+      members: [{ name: `./${customisation}`, data }],
+      layer: `./${customisation}`,
+    },
+    'a link to a member that is no layer': {
+      members: [
+        { name: 'y/layer.tar', data },
+        { name: 'x/layer.tar', type: '2', linkname: '../y/layer.tar' },
+      ],
+      layer: 'x/layer.tar',
+    },
+    'a link to where a layer from the store comes to lie': {
+      members: [
+        { name: store0, data },
+        { name: 'x/layer.tar', type: '2', linkname: `../${store0}` },
+      ],
+      layer: 'x/layer.tar',
+    },
+  }
+  for (const [what, { members, layer }] of Object.entries(bases))
+    test(`${what}: no archive, but an image layout`, async () => {
+      const base = makeTar(join(directory(), 'base.tar'), [
+        ...members,
+        ...documents({ layers: [{ name: layer, data }] }),
+      ])
+      const file = conf({ from_image: base })
+      const out = directory()
+      const streamed = runCli(file)
+      assert.equal(streamed.status, 1)
+      assert.match(streamed.stderr, /base image: expected .*\[BASE_INVALID\]/)
+      await assert.rejects(readImage(streamed.output), 'it lacks its end')
+      assert.equal((await runAsync([file, '-o', join(out, 'f')])).status, 1)
+      assert.ok(!existsSync(join(out, 'f')))
+      const layout = await runAsync([file, '-o', `oci:${join(out, 'o')}:v`])
+      assert.equal(layout.status, 0, layout.stderr)
+    })
 })
 
 describe('several ways out in one run', () => {

@@ -27,6 +27,7 @@ export interface ConfDocument {
   repo_tag: string
   store_layers: string[][]
   customisation_layer: string
+  known_layers?: string[]
 }
 
 /** Stands for text in a document that is made in two steps. */
