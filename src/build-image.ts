@@ -8,6 +8,7 @@
  */
 import type { NarHashes } from './cache/nar-hashes.js'
 import { ImageError } from './errors.js'
+import { expectOutside } from './files/apart.js'
 import { type Build, inBuild } from './in-build.js'
 import type { Destination } from './model/destination.js'
 import type { Image } from './model/image.js'
@@ -25,8 +26,10 @@ import type { Finished } from './writers/written.js'
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   checkConf(options.conf)
   checkOptions(options)
-  return inBuild(options, async (build) => {
+  const readFrom = typeof options.conf === 'string' ? [{ name: 'the configuration', path: options.conf }] : []
+  const run = async (build: Build): Promise<BuildResult> => {
     const conf = typeof options.conf === 'string' ? await readConf(options.conf, build) : options.conf
+    expectOutside(build.written, conf.storeLayers.flat())
     const named = { ...conf, repoTag: options.repoTag || conf.repoTag }
     checkRepoTag(named.repoTag, options, build)
     const known = [...(options.known ?? []), ...(conf.knownLayers ?? [])]
@@ -35,7 +38,8 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
     const { openConf } = await import('./sources/conf.js')
     const { own, whole } = openConf(named, { ...build, openBase: build.openImage, narHashes })
     return deliver(whole, own, build)
-  })
+  }
+  return inBuild(options, run, readFrom)
 }
 
 /** Has layers recalled that layer files tell of. @throws ImageError LAYER_FILE_INVALID */
@@ -100,16 +104,22 @@ async function deliver(opening: Promise<Image>, own: readonly Layer[], build: Bu
       // Last, since what a pipe has taken cannot be taken back.
       for (const pipe of pipes) finished.push(await writeInOrder(image, pipe, build))
     }
+    const result = resultOf(finished, build)
+    await build.digestFile?.finish(result.manifestDigest ?? result.imageId)
     for (const { publish } of finished) await publish()
+    await build.digestFile?.publish(build.signal)
+    tellEnd(build)
+    return result
   } catch (error) {
     for (const { discard } of finished) await discard()
     throw error
   }
-  const { known } = build.memory
-  if (known !== undefined) build.emit({ type: 'layers-known', count: known })
-  if (build.memory.isOn) build.emit({ type: 'cache-used', ...build.memory.counts })
-  build.emit({ type: 'done' })
-  return resultOf(finished, build)
+}
+
+function tellEnd({ memory, emit }: Build): void {
+  if (memory.known !== undefined) emit({ type: 'layers-known', count: memory.known })
+  if (memory.isOn) emit({ type: 'cache-used', ...memory.counts })
+  emit({ type: 'done' })
 }
 
 function ofShape<S extends Destination['shape']>(

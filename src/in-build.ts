@@ -1,8 +1,11 @@
 /** What a build runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
+import { tmpdir } from 'node:os'
 import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import type { NarHashes } from './cache/nar-hashes.js'
 import { aborted, asImageError, checkAborted } from './errors.js'
+import { expectApart, type NamedPath } from './files/apart.js'
+import { WholeFile } from './files/partial-file.js'
 import { Scratch } from './files/scratch.js'
 import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
@@ -11,7 +14,7 @@ import type { DeliveryOptions } from './options.js'
 import { LayerPool } from './pool/pool.js'
 import { threadCount } from './pool/threads.js'
 import { Workshop } from './pool/workshop.js'
-import type { TransportContext } from './transports/transport.js'
+import type { Place, TransportContext } from './transports/transport.js'
 import { parsePlace } from './transports.js'
 import { ChecksumPasses } from './writers/checksum-passes.js'
 import type { WriteContext } from './writers/written.js'
@@ -20,18 +23,31 @@ import type { WriteContext } from './writers/written.js'
 export interface Build extends WriteContext {
   /** Where the image goes, in the order in which it was asked for; all of it is open. */
   destinations: readonly Destination[]
+  /** What is written to on this machine. */
+  written: readonly NamedPath[]
+  /** Takes the digest at the end. */
+  digestFile: WholeFile | undefined
   /** Opens an image that is named as destinations are. @throws ImageError */
   openImage(name: string): Promise<Image>
   /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
   queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
 }
 
-/** Runs a build, and ends all that belongs to it. @throws ImageError */
-export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) => Promise<T>): Promise<T> {
+/**
+ * Runs a build, and ends all that belongs to it.
+ * @param readFrom files that no destination may take the place of @throws ImageError
+ */
+export async function inBuild<T>(
+  options: DeliveryOptions,
+  run: (build: Build) => Promise<T>,
+  readFrom: readonly NamedPath[] = [],
+): Promise<T> {
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
   checkAborted(signal)
   const places = (options.destinations ?? []).map(parsePlace)
+  const { written, files } = writtenBy(places, options)
+  expectApart(files, readFrom)
   // The first worker starts while this thread loads the rest.
   const threads = threadCount(options.threads)
   const pool = new LayerPool(threads, signal)
@@ -50,6 +66,8 @@ export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) =
     const destinations: Destination[] = []
     if (options.output !== undefined) destinations.push(await callersOutput(options.output))
     for (const place of places) destinations.push(await place.destination(context))
+    const digestFile = options.digestFile === undefined ? undefined : WholeFile.open(options.digestFile)
+    if (digestFile !== undefined) onEnd(async () => digestFile.discard())
     const needsKeys = cache !== undefined || places.some(({ takesBlobs }) => takesBlobs)
     return await run({
       workshop,
@@ -63,6 +81,8 @@ export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) =
       },
       signal,
       destinations,
+      written,
+      digestFile,
       openImage: (name) => parsePlace(name).source(context),
       queryNarHashes: async (paths, wanted = needsKeys) => {
         if (!wanted) return undefined
@@ -78,6 +98,23 @@ export async function inBuild<T>(options: DeliveryOptions, run: (build: Build) =
     end.abort()
     await Promise.all([pool.close(), ...closing.map((close) => close())])
     scratch.remove()
+  }
+}
+
+/** @returns what is written to, and of that what nothing else may be written to */
+function writtenBy(
+  places: readonly Place[],
+  { digestFile }: DeliveryOptions,
+): { written: NamedPath[]; files: NamedPath[] } {
+  const named = ({ name, path }: Place): NamedPath[] => (path === undefined ? [] : [{ name, path }])
+  const digests = digestFile === undefined ? [] : [{ name: digestFile, path: digestFile }]
+  const all = [...places.flatMap(named), ...digests].filter(({ path }) => path !== '-')
+  // Into a pipe nothing is stored on its way.
+  if (all.length > 0 || places.some(({ takesBlobs }) => takesBlobs))
+    all.push({ name: `TMPDIR ${tmpdir()}`, path: tmpdir() })
+  return {
+    written: all,
+    files: [...places.filter(({ isFile }) => isFile).flatMap(named), ...digests],
   }
 }
 

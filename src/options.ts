@@ -39,6 +39,8 @@ export interface DeliveryOptions {
   previous?: string | undefined
   /** How registries are spoken to. */
   registry?: Omit<RegistryOptions, 'onWait'> | undefined
+  /** A file that the manifest's digest is written to; of docker-archives alone, the image ID. */
+  digestFile?: string | undefined
   /** Stops the build; it then rejects with ABORTED. */
   signal?: AbortSignal | undefined
   /** Called for every {@link BuildEvent}. */
@@ -118,7 +120,7 @@ export interface Amount {
 
 /** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
 export function checkOptions(options: DeliveryOptions): void {
-  const { output, destinations = [], threads, compression, cache, signal, onEvent } = options
+  const { output, destinations = [], threads, compression, cache, digestFile, signal, onEvent } = options
   if (output === undefined && destinations.length === 0)
     throw invalid('destinations', 'an output or a destination', 'neither')
   if (typeof output === 'number' ? !(Number.isInteger(output) && output >= 0) : output && !isWritable(output))
@@ -130,6 +132,8 @@ export function checkOptions(options: DeliveryOptions): void {
   if (compression !== undefined) checkCompression(compression)
   if (cache !== undefined && (typeof cache !== 'string' || cache === ''))
     throw invalid('cache', 'a directory or redis://HOST:PORT', cache)
+  if (digestFile !== undefined && (typeof digestFile !== 'string' || digestFile === ''))
+    throw invalid('digestFile', 'the path of a file', digestFile)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalid('signal', 'an AbortSignal', signal)
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', 'a function', onEvent)

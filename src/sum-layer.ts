@@ -5,6 +5,7 @@ import type { Closure } from './closure/closure.js'
 import { type OwnerOptions, ownerOf } from './closure/owner.js'
 import { byPopularity } from './closure/popularity.js'
 import { ImageError } from './errors.js'
+import { expectApart } from './files/apart.js'
 import { PartialFile, writeWhole } from './files/partial-file.js'
 import { inBuild } from './in-build.js'
 import { type BlobCompression, DEFAULT_COMPRESSION } from './model/compression.js'
@@ -32,6 +33,10 @@ export interface LayerOptions extends ClosureOptions, OwnerOptions {
 export async function sumLayer(options: LayerOptions): Promise<void> {
   const { output, blob: blobPath, threads, signal } = options
   const compression = compressionOf(options)
+  expectApart(
+    [output, blobPath ?? []].flat().map((path) => ({ name: path, path })),
+    [],
+  )
   const owner = ownerOf(options)
   const roots = rootsOf(options)
   const closure = await readClosure(roots, options.registration, signal)

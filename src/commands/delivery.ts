@@ -73,13 +73,10 @@ export async function deliver(
     previous: given.previous,
     registry: { mountFrom: given.mountFrom, tlsCa: given.tlsCa, plainHttp: given.plainHttp },
     verify: given.verify,
+    digestFile: given.digestFile,
     signal,
     onEvent: report,
   })
-  if (given.digestFile !== undefined) {
-    const { writeWhole } = await import('../files/partial-file.js')
-    await writeWhole(given.digestFile, result.manifestDigest ?? result.imageId, signal)
-  }
   // Standard output is free for programs to read from when no image goes there.
   if (!output.includes('-')) await print(JSON.stringify(result))
   // Last, for whoever wants to go on from here.

@@ -107,23 +107,49 @@ export class PartialFile {
   }
 }
 
-/**
- * A small file, whole; what is no file, a device or a pipe, is written to.
- * @throws ImageError OUTPUT_FAILED, ABORTED
- */
+/** A small file, whole, that is opened before its content is known; a device or a pipe gets the bytes. */
+export class WholeFile {
+  private bytes = Buffer.alloc(0)
+
+  private constructor(
+    private readonly name: string,
+    private readonly file: PartialFile | undefined,
+  ) {}
+
+  /** @throws ImageError OUTPUT_FAILED */
+  static open(name: string): WholeFile {
+    return new WholeFile(name, lookAtTarget(name).kind === 'stream' ? undefined : PartialFile.create(name))
+  }
+
+  /** @throws ImageError OUTPUT_FAILED */
+  async finish(content: string | Buffer): Promise<void> {
+    this.bytes = Buffer.from(content)
+    this.file?.write(this.bytes, 0)
+    await this.file?.finish(this.bytes.length)
+  }
+
+  /** @throws ImageError OUTPUT_FAILED, ABORTED */
+  async publish(signal?: AbortSignal): Promise<void> {
+    await (this.file?.publish() ?? writeToStream(this.name, [this.bytes], signal))
+  }
+
+  /** Removes it, unless it was published. */
+  discard(): void {
+    this.file?.discard()
+  }
+}
+
+/** A small file, whole. @throws ImageError OUTPUT_FAILED, ABORTED */
 export async function writeWhole(
   path: string,
   content: string | Buffer,
   signal?: AbortSignal,
 ): Promise<void> {
   checkAborted(signal)
-  const bytes = Buffer.from(content)
-  if (lookAtTarget(path).kind === 'stream') return writeToStream(path, [bytes], signal)
-  const file = PartialFile.create(path)
+  const file = WholeFile.open(path)
   try {
-    file.write(bytes, 0)
-    await file.finish(bytes.length)
-    await file.publish()
+    await file.finish(content)
+    await file.publish(signal)
   } catch (error) {
     file.discard()
     throw error

@@ -16,10 +16,11 @@ export const dockerArchive: Transport = {
 
 class DockerArchive implements Place {
   readonly takesBlobs = false
+  readonly isFile = true
 
   constructor(
     readonly name: string,
-    private readonly path: string,
+    readonly path: string,
   ) {}
 
   async destination({ signal, notice, onEnd }: TransportContext): Promise<Destination> {

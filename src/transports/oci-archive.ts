@@ -7,6 +7,7 @@ export const ociArchive: Transport = {
   syntax: 'oci-archive:FILE[:TAG]',
   parse: (address, name) =>
     parseLayout(address, name, {
+      isFile: true,
       write: async (path, { signal }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')
         return OciArchive.open(name, path, signal)

@@ -10,6 +10,7 @@ export const oci: Transport = {
   syntax: 'oci:DIR[:TAG]',
   parse: (address, name) =>
     parseLayout(address, name, {
+      isFile: false,
       write: async (path, { signal }) => {
         const { OciLayout } = await import('../blob-stores/oci-layout.js')
         return OciLayout.open(name, path, { signal })
@@ -24,6 +25,7 @@ export const oci: Transport = {
 type ReadableStore = BlobReader & { close(): Promise<void> }
 
 interface LayoutKind {
+  isFile: boolean
   write(path: string, context: TransportContext): Promise<BlobStore>
   read(path: string, context: TransportContext): Promise<ReadableStore>
 }
@@ -45,10 +47,14 @@ class Layout implements Place {
 
   constructor(
     readonly name: string,
-    private readonly path: string,
+    readonly path: string,
     private readonly tag: string | undefined,
     private readonly kind: LayoutKind,
   ) {}
+
+  get isFile(): boolean {
+    return this.kind.isFile
+  }
 
   async destination(context: TransportContext): Promise<Destination> {
     const { name, tag } = this

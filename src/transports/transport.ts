@@ -20,6 +20,10 @@ export interface Transport {
 export interface Place {
   /** As it was named, without secrets. */
   readonly name: string
+  /** The file or the directory that is written to, where it is one; `-` is standard output. */
+  readonly path?: string
+  /** Whether nothing else may be written to the path. */
+  readonly isFile?: boolean
   /** Whether layers are blobs there, so that keys of layers can save work. */
   readonly takesBlobs: boolean
   /** Checks and opens it to write to. @throws ImageError OUTPUT_FAILED, DESTINATION_INVALID, … */

@@ -263,3 +263,59 @@ describe('image layouts', { skip: skipWithout('skopeo') }, () => {
     }
   })
 })
+
+describe('places that get into the way of each other', () => {
+  const directory = join(root, 'apart')
+  const store = join(directory, 'store')
+  mkdirSync(store, { recursive: true })
+  writeFileSync(join(store, 'file'), 'x')
+  const conf = writeConf(directory, { store_layers: [[store]] })
+  const at = (name: string): string => join(directory, name)
+  const cases: Record<string, string[]> = {
+    'an archive and the digest': ['-o', at('x'), '--digest-file', at('x')],
+    'two archives': ['-o', at('x'), '-o', `oci-archive:${at('x')}`],
+    'standard output twice': ['-o', '-', '-o', 'docker-archive:-'],
+    'the configuration itself': ['-o', conf],
+    'a file below a store path': ['-o', join(store, 'x')],
+    'a layout below a store path': ['-o', `oci:${join(store, 'x')}`],
+    'an oci-archive below a store path': ['-o', `oci-archive:${join(store, 'x')}`],
+    'the digest below a store path': ['-o', at('x'), '--digest-file', join(store, 'x')],
+  }
+  for (const [what, args] of Object.entries(cases))
+    test(`${what}: an error before anything starts`, async () => {
+      const before = readFileSync(conf, 'utf8')
+      const { status, stderr, stdout } = await runAsync([conf, ...args])
+      assert.deepEqual({ status, stdout }, { status: 2, stdout: '' })
+      assert.match(
+        stderr,
+        /expected a (file of its own|place outside of what goes into the image), .*\[DESTINATION_INVALID\]/,
+      )
+      assert.equal(readFileSync(conf, 'utf8'), before)
+      assert.ok(!existsSync(at('x')))
+    })
+
+  test('a layer file and its blob', async () => {
+    const args = [
+      'layer',
+      `/nix/store/${'0'.repeat(32)}-x`,
+      '--compress',
+      'gzip',
+      '--blob',
+      at('x'),
+      '-o',
+      at('x'),
+    ]
+    const { status, stderr } = await runAsync(args)
+    assert.equal(status, 2)
+    assert.match(stderr, /expected a file of its own, .*\[DESTINATION_INVALID\]/)
+  })
+
+  test('a digest that cannot be written: no image appears', async () => {
+    for (const file of [directory, at('no/such')]) {
+      const { status, stderr } = await runAsync([conf, '-o', at('y'), '--digest-file', file])
+      assert.equal(status, 1)
+      assert.match(stderr, /\[OUTPUT_FAILED\]/)
+      assert.ok(!existsSync(at('y')))
+    }
+  })
+})
