@@ -55,16 +55,16 @@ async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
 }
 
 /**
- * The script writes any tag into its archive; so it is written, too, with a warning.
- * @throws ImageError OPTION_INVALID for one that was asked for where blob stores take the image
+ * The script writes any tag into its archive; so it is streamed, too, with a warning.
+ * @throws ImageError OPTION_INVALID for one that goes into a file, or was asked for
  */
 function checkRepoTag(tag: string, { repoTag }: BuildOptions, { destinations, emit }: Build): void {
   const message = repoTagProblem(tag)
   if (message === undefined) return
-  if (repoTag && destinations.some(({ shape }) => shape === 'by-digest'))
-    throw new ImageError('OPTION_INVALID', message)
-  if (destinations.some(({ shape }) => shape === 'in-order' || shape === 'at-offsets'))
-    emit({ type: 'warning', message })
+  const goes = (shape: Destination['shape']): boolean => destinations.some((it) => it.shape === shape)
+  if (goes('at-offsets') || (repoTag && goes('by-digest')))
+    throw new ImageError('OPTION_INVALID', message, { hint: 'name it with -t NAME:TAG' })
+  if (goes('in-order')) emit({ type: 'warning', message })
 }
 
 /**

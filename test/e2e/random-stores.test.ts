@@ -5,7 +5,8 @@ import { closeSync, mkdirSync, openSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { buildImage } from '../../src/index.js'
+import { buildImage, readConf } from '../../src/index.js'
+import { repoTagProblem } from '../../src/registry/repo-tag.js'
 import { MAKE_TAR } from '../support/base.js'
 import { ORACLE } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
@@ -40,8 +41,11 @@ test(`builds ${RUNS} random images, on random bases and on none, as CPython does
       const output = openSync(path('streamed'), 'w')
       await buildImage({ conf, output, repoTag: image.tag, threads: 1 })
       closeSync(output)
-      await buildImage({ conf, destinations: [path('written')], repoTag: image.tag })
-      for (const name of ['streamed', 'written']) {
+      const writing = buildImage({ conf, destinations: [path('written')], repoTag: image.tag })
+      const isRefused = repoTagProblem(image.tag || readConf(conf).repoTag) !== undefined
+      if (isRefused) await assert.rejects(writing, { code: 'OPTION_INVALID' })
+      else await writing
+      for (const name of isRefused ? ['streamed'] : ['streamed', 'written']) {
         const { status, stdout } = spawnSync('cmp', [path('expected'), path(name)], { encoding: 'utf8' })
         assert.equal(status, 0, `${name}: ${stdout}`)
       }

@@ -194,13 +194,14 @@ describe('options', () => {
       })
     })
 
-  test('tags that no client takes: a warning in a docker-archive, refused elsewhere', async () => {
+  test('tags that no client takes: a warning in place of the script, refused elsewhere', async () => {
     const file = conf()
     for (const tag of ['bad tag!', 'UPPER:latest']) {
       const { status, stderr } = runCli(file, ['-t', tag])
       assert.equal(status, 0)
       assert.match(stderr, /warning: the tag ".*" is no NAME:TAG/)
-      for (const output of [`oci:${directory()}`, `oci-archive:${join(directory(), 'f')}`]) {
+      const outputs = [join(directory(), 'f'), `oci:${directory()}`, `oci-archive:${join(directory(), 'f')}`]
+      for (const output of outputs) {
         const run = await runAsync([file, '-t', tag, '-o', output])
         assert.equal(run.status, 2, run.stderr)
         assert.match(run.stderr, /\[OPTION_INVALID\]/)

@@ -95,7 +95,11 @@ export const randomImage: fc.Arbitrary<RandomImage> = fc.record({
     gname: fc.constantFrom('root', 'wheel', '', 'g'.repeat(40), 'g\udc80'),
     created: moment,
     mtime: moment,
-    repo_tag: fc.oneof(fc.constantFrom('demo:latest', 'ö/"x"', ''), text),
+    repo_tag: fc.oneof(
+      { weight: 3, arbitrary: fc.constantFrom('demo:latest', 'host:5000/a/b:C', 'a__b:1') },
+      fc.constantFrom('ö/"x"', ''),
+      text,
+    ),
     architecture: fc.oneof(fc.constantFrom('amd64', 'arm64', ''), text),
   }),
   wideStoreDir: fc.boolean(),
