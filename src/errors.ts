@@ -87,17 +87,6 @@ export function asImageError(thrown: unknown, code: ErrorCode, context: string):
   return new ImageError(code, `${context}: ${text}`, { cause: thrown })
 }
 
-/** The error for a layer that is not what a digest cache remembers of it. */
-export function staleEntry(layer: string, expected: string, found: string): ImageError {
-  return new ImageError(
-    'CACHE_STALE',
-    `${layer}: expected ${expected} as the cache remembers it, found ${found}`,
-    {
-      hint: 'the entry was dropped; check the store with nix-store --verify-path, then run it again',
-    },
-  )
-}
-
 /** The `code` of a system error (`ENOENT`, …), or undefined. */
 export function systemCode(thrown: unknown): string | undefined {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') return thrown.code
@@ -129,12 +118,12 @@ function systemText(thrown: unknown): string | undefined {
 
 /**
  * Runs what may fail with a system error, at once or later, and says what it was about.
- * @param about a sentence that the reason ends: `cannot read x`
+ * @param about a sentence that the reason ends: `cannot read x`; made when it is needed, where that is often not
  * @throws ImageError as {@link failure} makes it
  */
-export function attempt<T>(code: ErrorCode, about: string, run: () => T, hint?: string): T {
+export function attempt<T>(code: ErrorCode, about: string | (() => string), run: () => T, hint?: string): T {
   const fail = (error: unknown): never => {
-    throw failure(code, about, error, hint)
+    throw failure(code, typeof about === 'string' ? about : about(), error, hint)
   }
   try {
     const result = run()

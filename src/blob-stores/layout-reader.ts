@@ -13,7 +13,7 @@ import {
   parseIndex,
   tagsOf,
 } from '../documents/oci-index.js'
-import { aborted, checkAborted, ImageError, systemReason } from '../errors.js'
+import { aborted, checkAborted, failure, ImageError, systemReason } from '../errors.js'
 import { type Extent, readExtent } from '../files/regular.js'
 import type { BlobReader } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -156,10 +156,7 @@ export class LayoutReader implements BlobReader {
   }
 
   private unreadable(error: unknown): ImageError {
-    if (error instanceof ImageError) return error
-    return new ImageError('FILE_UNREADABLE', `cannot read ${this.name}: ${systemReason(error)}`, {
-      cause: error,
-    })
+    return failure('FILE_UNREADABLE', `cannot read ${this.name}`, error)
   }
 
   private invalid(reason: string, cause?: unknown): ImageError {

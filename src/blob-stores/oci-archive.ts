@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { pack } from 'tar-stream'
 import { referencesOf } from '../documents/oci-index.js'
-import { aborted, attempt, checkAborted, failure, ImageError, systemReason } from '../errors.js'
+import { aborted, attempt, checkAborted, failure, ImageError } from '../errors.js'
 import { remove } from '../files/leftovers.js'
 import { PartialFile } from '../files/partial-file.js'
 import { readExtent } from '../files/regular.js'
@@ -72,8 +72,7 @@ export class OciArchive implements BlobStore {
       return new LayoutReader(name, files, signal)
     } catch (error) {
       scratch.remove()
-      if (error instanceof ImageError) throw error
-      throw new ImageError('FILE_UNREADABLE', `cannot read ${name}: ${systemReason(error)}`, { cause: error })
+      throw failure('FILE_UNREADABLE', `cannot read ${name}`, error)
     }
   }
 

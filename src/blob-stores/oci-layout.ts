@@ -6,7 +6,7 @@ import { renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { MAX_DOCUMENT } from '../documents/json.js'
 import { EMPTY_INDEX, type PutManifest, withManifests } from '../documents/oci-index.js'
-import { checkAborted, failure, ImageError, systemReason } from '../errors.js'
+import { checkAborted, failure, ImageError } from '../errors.js'
 import { bring } from '../files/bring.js'
 import { makeDirectories } from '../files/directories.js'
 import { remove } from '../files/leftovers.js'
@@ -198,15 +198,7 @@ export class OciLayout extends LayoutReader implements BlobStore {
   }
 
   private failed(error: unknown): ImageError {
-    const reason = failure('OUTPUT_FAILED', `cannot write ${this.directory}`, error)
-    if (error instanceof ImageError || reason.code === 'ABORTED') return reason
-    return new ImageError(
-      'OUTPUT_FAILED',
-      `cannot write the image layout ${this.directory}: ${systemReason(error)}`,
-      {
-        cause: error,
-      },
-    )
+    return failure('OUTPUT_FAILED', `cannot write the image layout ${this.directory}`, error)
   }
 }
 

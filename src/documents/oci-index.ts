@@ -7,9 +7,7 @@ import { ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { isDigest } from '../model/digest.js'
 import { parseDocument } from './json.js'
-
-export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
-const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+import { DESCRIPTOR, documentOf, INDEX_TYPE, MANIFEST_TYPE } from './oci-manifest.js'
 
 /** An image's name in a layout: a tag, or a whole reference. */
 export const REF_NAME = 'org.opencontainers.image.ref.name'
@@ -37,6 +35,9 @@ export interface Index {
 }
 
 export const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [] }
+
+/** An index of no images. */
+export const EMPTY_INDEX_DOCUMENT = documentOf(Buffer.from(JSON.stringify(EMPTY_INDEX)), INDEX_TYPE)
 
 /** @param name the file, for messages @throws ImageError IMAGE_INVALID */
 export function parseIndex(bytes: Buffer, name: string): Index {
@@ -127,6 +128,18 @@ export function referencesOf(bytes: Buffer): { blobs: Descriptor[]; manifests: D
 /** The manifests and indexes that an index names, in order. */
 export function imagesOf({ manifests }: Index): Descriptor[] {
   return manifests.flatMap(asDescriptor)
+}
+
+const PLATFORM = v.nullish(v.object({ os: v.string(), architecture: v.string() }))
+const PLATFORM_ENTRY = v.object({ ...DESCRIPTOR.entries, platform: PLATFORM })
+const PLATFORM_INDEX = v.object({ manifests: v.nullish(v.array(PLATFORM_ENTRY)) })
+
+/** An index's manifests with their platforms; undefined when the document is no index. */
+export function manifestsOf({ bytes }: Document): v.InferOutput<typeof PLATFORM_ENTRY>[] | undefined {
+  const document = tryParse(bytes)
+  if (typeof document !== 'object' || document === null || !('manifests' in document)) return undefined
+  const parsed = v.safeParse(PLATFORM_INDEX, document)
+  return parsed.success ? (parsed.output.manifests ?? []) : undefined
 }
 
 /**

@@ -40,27 +40,18 @@ export function manifestDocument(config: Descriptor, layers: readonly Descriptor
   return documentOf(Buffer.from(JSON.stringify(manifest)), MANIFEST_TYPE)
 }
 
-/** An index of no images. */
-export const EMPTY_INDEX_DOCUMENT = documentOf(
-  Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [] })),
-  INDEX_TYPE,
-)
-
-function documentOf(bytes: Buffer, mediaType: string): Document {
+export function documentOf(bytes: Buffer, mediaType: string): Document {
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }
 }
 
 const ANNOTATIONS = v.nullish(v.record(v.string(), v.string()))
-const DESCRIPTOR = v.object({
+export const DESCRIPTOR = v.object({
   mediaType: v.string(),
   digest: v.custom<Digest>(isDigest),
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   annotations: ANNOTATIONS,
 })
 const MANIFEST = v.object({ config: DESCRIPTOR, layers: v.array(DESCRIPTOR) })
-const PLATFORM = v.nullish(v.object({ os: v.string(), architecture: v.string() }))
-const INDEX_ENTRY = v.object({ ...DESCRIPTOR.entries, platform: PLATFORM })
-const INDEX = v.object({ manifests: v.nullish(v.array(INDEX_ENTRY)) })
 
 /** What a manifest says of one image. */
 export interface Manifest {
@@ -78,16 +69,6 @@ export function parseManifest({ bytes }: Document, name: string): Manifest {
       cause: error,
     })
   }
-}
-
-type IndexEntry = v.InferOutput<typeof INDEX_ENTRY>
-
-/** An index's manifests; undefined when the document is no index. */
-export function manifestsOf({ bytes }: Document): IndexEntry[] | undefined {
-  const document: unknown = JSON.parse(bytes.toString())
-  if (typeof document !== 'object' || document === null || !('manifests' in document)) return undefined
-  const parsed = v.safeParse(INDEX, document)
-  return parsed.success ? (parsed.output.manifests ?? []) : undefined
 }
 
 function plain({ annotations, ...descriptor }: v.InferOutput<typeof DESCRIPTOR>): Descriptor {

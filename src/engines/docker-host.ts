@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
-import { ImageError, systemCode, systemReason } from '../errors.js'
+import { failure, ImageError, systemCode } from '../errors.js'
 import { isLoopback } from '../registry/reference.js'
 
 export interface DockerHost {
@@ -130,6 +130,6 @@ function readIfThere(file: string): Buffer | undefined {
     return readFileSync(file)
   } catch (error) {
     if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined
-    throw new ImageError('ENGINE_FAILED', `cannot read ${file}: ${systemReason(error)}`, { cause: error })
+    throw failure('ENGINE_FAILED', `cannot read ${file}`, error)
   }
 }

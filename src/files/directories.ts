@@ -1,4 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs'
+import { constants } from 'node:os'
 import { dirname } from 'node:path'
 import { systemCode } from '../errors.js'
 
@@ -9,18 +10,30 @@ import { systemCode } from '../errors.js'
  * @throws the system's error
  */
 export function makeDirectories(path: string): string[] {
+  const parent = dirname(path)
+  const made = make(path)
+  if (made !== undefined) return made
+  const above = parent === path ? [] : makeDirectories(parent)
+  // The parent is there, so that a second ENOENT is an answer.
+  return [...above, ...(make(path) ?? fail(path))]
+}
+
+/** @returns the directory when it was made, nothing where there was one; undefined where the parent is missing */
+function make(path: string): string[] | undefined {
   try {
     mkdirSync(path)
     return [path]
   } catch (error) {
-    const code = systemCode(error)
-    const there = statSync(path, { throwIfNoEntry: false })
-    if (there?.isDirectory()) return []
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path) throw error
-    const above = makeDirectories(parent)
-    // The parent is there, so that a second ENOENT is an answer.
-    mkdirSync(path)
-    return [...above, path]
+    // Somebody else may make it at the same time.
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return []
+    if (systemCode(error) === 'ENOENT') return undefined
+    throw error
   }
+}
+
+function fail(path: string): never {
+  throw Object.assign(new Error(`no such directory: ${path}`), {
+    code: 'ENOENT',
+    errno: -constants.errno.ENOENT,
+  })
 }

@@ -2,6 +2,7 @@
 import { constants, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { checkAborted } from '../errors.js'
+import { NotRegularError } from './open-regular.js'
 
 /** Bytes of a file. */
 export interface Extent {
@@ -19,12 +20,13 @@ export function fileExtent(path: string): Extent | undefined {
   return stats?.isFile() ? { path, offset: 0, size: stats.size, whole: true } : undefined
 }
 
-/** @throws the system's error; EINVAL for what is no regular file */
+/** @throws NotRegularError; otherwise the system's error */
 export async function openRegular(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  if ((await file.stat()).isFile()) return file
+  const stats = await file.stat()
+  if (stats.isFile()) return file
   await file.close()
-  throw Object.assign(new Error('expected a file, found something else'), { code: 'EINVAL' })
+  throw new NotRegularError(stats)
 }
 
 /** Enough that asking costs little, little enough that hashing a piece keeps nobody waiting. */

@@ -2,7 +2,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ImageError, systemReason } from '../errors.js'
+import { attempt } from '../errors.js'
 import { remove } from './leftovers.js'
 import { temporaryDirectory } from './temporary.js'
 
@@ -15,18 +15,14 @@ export class Scratch {
 
   /** The path of a new empty file. @throws ImageError OUTPUT_FAILED */
   readonly file = (): string => {
-    try {
+    const about = `cannot make a temporary file in ${this.parent}`
+    const make = (): string => {
       this.directory ??= temporaryDirectory(this.parent)
       const path = join(this.directory, String(++this.count))
       closeSync(openSync(path, 'wx'))
       return path
-    } catch (error) {
-      throw new ImageError(
-        'OUTPUT_FAILED',
-        `cannot make a temporary file in ${this.parent}: ${systemReason(error)}`,
-        { hint: 'TMPDIR names the place for temporary files', cause: error },
-      )
     }
+    return attempt('OUTPUT_FAILED', about, make, 'TMPDIR names the place for temporary files')
   }
 
   remove(): void {

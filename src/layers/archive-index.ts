@@ -4,8 +4,8 @@
  */
 import { closeSync, fstatSync } from 'node:fs'
 import { extract } from 'tar-stream'
-import { ImageError, systemReason } from '../errors.js'
-import { NotRegularError, openRegular } from '../files/open-regular.js'
+import { attempt, ImageError, systemReason } from '../errors.js'
+import { openRegular } from '../files/open-regular.js'
 import type { Compression } from '../model/compression.js'
 import type { Member } from '../model/member.js'
 import type { Fingerprint } from '../model/recipe.js'
@@ -63,12 +63,7 @@ export async function indexArchive(path: string): Promise<ArchiveIndex> {
 }
 
 function open(path: string): ReturnType<typeof openRegular> {
-  try {
-    return openRegular(fsPath(path))
-  } catch (error) {
-    const reason = error instanceof NotRegularError ? error.message : systemReason(error)
-    throw new ImageError('BASE_INVALID', `cannot read the base image ${path}: ${reason}`, { cause: error })
-  }
+  return attempt('BASE_INVALID', `cannot read the base image ${path}`, () => openRegular(fsPath(path)))
 }
 
 function naming(path: string, error: unknown): ImageError {

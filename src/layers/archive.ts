@@ -3,7 +3,7 @@
  * streaming pass a pipe, and since both read the same plan, what was hashed is what is written.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from 'node:fs'
-import { ImageError, systemCode, systemReason } from '../errors.js'
+import { failure, systemCode } from '../errors.js'
 import type { Owner } from '../model/owner.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
@@ -97,8 +97,6 @@ export function attemptRead<T>(path: string, read: () => T): T {
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw changed(pythonRepr(path), 'it to be there', 'nothing', error)
     if (code === 'ELOOP') throw changed(pythonRepr(path), 'a file', 'a symbolic link', error)
-    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, {
-      cause: error,
-    })
+    throw failure('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}`, error)
   }
 }

@@ -3,8 +3,8 @@
  * copied as it is, once its checksum was found to be true.
  */
 import { closeSync, fstatSync, lstatSync, readSync, type Stats } from 'node:fs'
-import { ImageError, systemReason } from '../errors.js'
-import { NotRegularError, openRegular, readStart } from '../files/open-regular.js'
+import { attempt, ImageError } from '../errors.js'
+import { openRegular, readStart } from '../files/open-regular.js'
 import { type Digest, fromHex, toHex } from '../model/digest.js'
 import type { Member } from '../model/member.js'
 import type { FileRange } from '../model/recipe.js'
@@ -30,16 +30,16 @@ export function openCustomisation(task: { directory: string }): CustomisationLay
   const directory = task.directory.replace(/\/+$/, '')
   const path = `${directory}/layer.tar`
   const checksumPath = `${directory}/checksum`
-  const text = attempt(checksumPath, () => readStart(fsPath(checksumPath), CHECKSUM_BYTES))
+  const text = reading(checksumPath, () => readStart(fsPath(checksumPath), CHECKSUM_BYTES))
   const digest = text.toString('utf8').trim()
   if (!/^[0-9a-f]{64}$/.test(digest)) {
     throw invalid(
       `${checksumPath}: expected a SHA-256 of 64 hex digits, found ${JSON.stringify(digest.slice(0, 80))}`,
     )
   }
-  const stats = attempt(path, () => lstatSync(fsPath(path)))
+  const stats = reading(path, () => lstatSync(fsPath(path)))
   if (!stats.isFile()) throw invalid(`${path}: expected a regular file, found another kind`)
-  const found = attempt(path, () => hashFile(path, stats))
+  const found = reading(path, () => hashFile(path, stats))
   if (found !== fromHex(digest)) {
     throw invalid(
       `${path}: expected SHA-256 ${digest} as the file checksum says, found ${toHex(found)}`,
@@ -94,17 +94,13 @@ function hashFile(path: string, stats: Stats): Digest {
   }
 }
 
-function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof ImageError) throw error
-    const reason = error instanceof NotRegularError ? error.message : systemReason(error)
-    throw new ImageError('CUSTOMISATION_INVALID', `cannot read ${path}: ${reason}`, {
-      hint: 'the customisation layer is a directory that holds layer.tar and checksum',
-      cause: error,
-    })
-  }
+function reading<T>(path: string, read: () => T): T {
+  return attempt(
+    'CUSTOMISATION_INVALID',
+    `cannot read ${path}`,
+    read,
+    'the customisation layer is a directory that holds layer.tar and checksum',
+  )
 }
 
 function invalid(message: string, hint?: string): ImageError {

@@ -1,7 +1,7 @@
 /** Parts of an existing plain file, copied as they are: layers of a base image, the customisation layer. */
 import { closeSync, fstatSync, readSync } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { ImageError, systemCode, systemReason } from '../errors.js'
+import { attempt, failure, type ImageError, systemCode } from '../errors.js'
 import { NotRegularError, openRegular } from '../files/open-regular.js'
 import type { FileRange, Fingerprint, Range } from '../model/recipe.js'
 import { fsPath } from '../python/fs-encoding.js'
@@ -22,7 +22,9 @@ export async function copyPlainRange(
     const buffer = Buffer.allocUnsafe(PLAIN_BUFFER)
     for (let done = 0, turn = 1; done < range.size; turn++) {
       const room = Math.min(range.size - done, buffer.length)
-      const count = attempt(path, () => readSync(fd, buffer, 0, room, range.offset + done))
+      const count = attempt('FILE_UNREADABLE', `cannot read ${path}`, () =>
+        readSync(fd, buffer, 0, room, range.offset + done),
+      )
       if (count === 0) throw cutShort(path, range, done)
       const writing = write(buffer.subarray(0, count))
       if (writing !== undefined) await writing
@@ -46,7 +48,9 @@ export function copyRangeToSink({ path, fingerprint, range }: FileRange, sink: S
     const out = new SinkWriter(sink)
     while (out.total < range.size) {
       const room = Math.min(range.size - out.total, out.buffer.length - out.at)
-      const count = attempt(path, () => readSync(fd, out.buffer, out.at, room, range.offset + out.total))
+      const count = attempt('FILE_UNREADABLE', `cannot read ${path}`, () =>
+        readSync(fd, out.buffer, out.at, room, range.offset + out.total),
+      )
       if (count === 0) throw cutShort(path, range, out.total)
       out.advance(count)
     }
@@ -74,23 +78,10 @@ export function openSame(path: string, fingerprint: Fingerprint): number {
   } catch (error) {
     if (error instanceof NotRegularError) throw changed(path, 'a regular file', error.found, error)
     if (systemCode(error) === 'ENOENT') throw changed(path, 'it to be there', 'nothing', error)
-    throw unreadable(path, error)
+    throw failure('FILE_UNREADABLE', `cannot read ${path}`, error)
   }
 }
 
 export function cutShort(path: string, range: Range, found: number): ImageError {
   return changed(path, `${range.size} bytes at offset ${range.offset}`, `${found}`)
-}
-
-function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw unreadable(path, error)
-  }
-}
-
-function unreadable(path: string, error: unknown): ImageError {
-  if (error instanceof ImageError) return error
-  return new ImageError('FILE_UNREADABLE', `cannot read ${path}: ${systemReason(error)}`, { cause: error })
 }

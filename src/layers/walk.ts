@@ -1,6 +1,6 @@
 /** Store paths → plan: the one walk over the file system, in the order that the archive has. */
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
-import { ImageError, systemReason } from '../errors.js'
+import { attempt, ImageError } from '../errors.js'
 import { compareCodePoints, fsDecode, fsPath, isAscii } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
 import { Kind, PlanWriter } from './plan.js'
@@ -52,7 +52,8 @@ export function normalise(path: string): string {
 
 function visit(walk: Walk, path: string, name: string, depth: number): void {
   const raw = fsPath(path)
-  const stats = attempt(path, () => lstatSync(raw))
+  const about = (): string => `cannot read ${pythonRepr(path)}`
+  const stats = attempt('FILE_UNREADABLE', about, () => lstatSync(raw))
   const kind = kindOf(stats, path)
   walk.newestChange = Math.max(walk.newestChange, stats.ctimeMs)
   walk.plan.add({
@@ -61,7 +62,7 @@ function visit(walk: Walk, path: string, name: string, depth: number): void {
     name,
     mode: stats.mode & 0o7777,
     size: stats.size,
-    target: kind === Kind.symlink ? attempt(path, () => readTarget(raw)) : '',
+    target: kind === Kind.symlink ? attempt('FILE_UNREADABLE', about, () => readTarget(raw)) : '',
     device: stats.rdev,
     inode: stats.ino,
     mtimeMs: stats.mtimeMs,
@@ -69,7 +70,8 @@ function visit(walk: Walk, path: string, name: string, depth: number): void {
   })
   if (kind !== Kind.directory) return
   const below = path === '/' ? path : `${path}/`
-  for (const child of attempt(path, () => sortedNames(raw))) visit(walk, below + child, child, depth + 1)
+  for (const child of attempt('FILE_UNREADABLE', about, () => sortedNames(raw)))
+    visit(walk, below + child, child, depth + 1)
 }
 
 function sortedNames(directory: string | Buffer): string[] {
@@ -96,15 +98,4 @@ function kindOf(stats: Stats, path: string): Kind {
     'FILE_UNSUPPORTED',
     `${pythonRepr(path)}: expected what a tar archive can hold, found a socket`,
   )
-}
-
-function attempt<T>(path: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof ImageError) throw error
-    throw new ImageError('FILE_UNREADABLE', `cannot read ${pythonRepr(path)}: ${systemReason(error)}`, {
-      cause: error,
-    })
-  }
 }

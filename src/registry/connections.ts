@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { Socket } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent } from 'undici'
-import { ImageError, systemReason } from '../errors.js'
+import { attempt, ImageError } from '../errors.js'
 import { readRegular } from '../files/open-regular.js'
 import { isLoopback } from './reference.js'
 
@@ -62,13 +62,11 @@ function proxyOf(name: string, environment: NodeJS.ProcessEnv): string {
 }
 
 function readCertificates(file: string): string {
-  try {
+  return attempt('REGISTRY_FAILED', `cannot read ${file}`, () => {
     const text = readRegular(file).toString()
     const blocks = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)
     if (blocks === null) throw new Error('expected certificates in PEM form, found none')
     for (const block of blocks) new X509Certificate(block)
     return text
-  } catch (error) {
-    throw new ImageError('REGISTRY_FAILED', `cannot read ${file}: ${systemReason(error)}`, { cause: error })
-  }
+  })
 }

@@ -3,7 +3,7 @@
  * when somebody asks for them.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { EMPTY_INDEX_DOCUMENT } from '../documents/oci-manifest.js'
+import { EMPTY_INDEX_DOCUMENT } from '../documents/oci-index.js'
 import { ImageError } from '../errors.js'
 import type { Descriptor } from '../model/descriptor.js'
 import { isDigest } from '../model/digest.js'

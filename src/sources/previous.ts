@@ -1,4 +1,5 @@
-import { manifestsOf, parseManifest } from '../documents/oci-manifest.js'
+import { manifestsOf } from '../documents/oci-index.js'
+import { parseManifest } from '../documents/oci-manifest.js'
 import type { BlobReader } from '../model/blob-store.js'
 import type { Descriptor } from '../model/descriptor.js'
 

@@ -84,7 +84,7 @@ const TIME = v.pipe(
 const MTIME = v.pipe(
   TIME,
   v.check(
-    (text) => text === 'now' || isLocalTimeKnown(parseIsoFormat(text)!),
+    (text) => isLocalTimeKnown(parseIsoFormat(text) ?? utcNow()),
     'an offset from UTC, as in 1970-01-01T00:00:01+00:00, since the rules of the local time are not known here',
   ),
 )
