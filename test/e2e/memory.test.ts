@@ -27,8 +27,8 @@ function sparseImage(name: string, size: number): string {
 }
 
 /** All are far larger than the limit; those that go to a disk, or come from one, less so. */
-const huge = [process.execPath, CLI, sparseImage('huge', 3 * 2 ** 30)]
-const large = [process.execPath, CLI, sparseImage('large', 3 * 2 ** 29)]
+const huge = [process.execPath, CLI, sparseImage('huge', 2 ** 31)]
+const large = [process.execPath, CLI, sparseImage('large', 2 ** 30)]
 
 function assertFlat(memory: number): void {
   assert.ok(memory > 10e6 && memory < LIMIT, `${memory} bytes`)

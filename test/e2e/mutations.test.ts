@@ -5,14 +5,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { measure } from '../../bench/programs.js'
-import { ImageError } from '../../src/errors.js'
-import { openBase } from '../../src/layers/base.js'
-import { copyPlainRange } from '../../src/layers/ranges.js'
 import { documents, makeTar, noise, type TarMember } from '../support/base.js'
-import { CLI, ORACLE, runCli, sha256File, writeConf } from '../support/image.js'
+import { ORACLE, sha256File, writeConf } from '../support/image.js'
+import { runMeasured } from '../support/measured.js'
 import { mutate, repairChecksums } from '../support/mutate.js'
 import { skipWithoutPython } from '../support/python.js'
+import { readBase } from '../support/read-base.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const path = scratchDirectory()
@@ -49,7 +47,8 @@ test('2,000 mutations: what the oracle makes of it, or BASE_INVALID', {
     const file = join(path, `${seed}.tar`)
     writeFileSync(file, seed % 2 === 0 ? damaged : repairChecksums(damaged))
     cases.push(file)
-    ours.push(await layersOf(file))
+    const found = await readBase(file)
+    ours.push('layers' in found ? found.layers : null)
   }
   const oracle = fileURLToPath(new URL('../../../test/support/read-bases.py', import.meta.url))
   const { stdout, status, stderr } = spawnSync('python3', [oracle], {
@@ -72,40 +71,12 @@ test('2,000 mutations: what the oracle makes of it, or BASE_INVALID', {
   // The whole command on every fiftieth: the same bytes as the oracle's, or one line; never much memory.
   for (const file of cases.filter((_, i) => i % 50 === 3)) {
     const conf = writeConf(path, { from_image: file })
-    const run = runCli(conf)
+    const run = runMeasured(conf)
     const oracle = spawnSync('sh', ['-c', `python3 "$0" "$1" 2> /dev/null | sha256sum`, ORACLE, conf], {
       encoding: 'utf8',
     })
     if (run.status === 0) assert.equal(sha256File(run.output), oracle.stdout.slice(0, 64), file)
     else assert.match(run.stderr, /error: .*\[(BASE_INVALID|FILE_CHANGED)\]\n(.*hint: .*\n)?$/, file)
-    const { memory } = measure('pipe', ['sh', '-c', '"$0" "$@"; true', process.execPath, CLI, conf])
-    assert.ok(memory > 1e6 && memory < 350e6, `${file}: ${memory} bytes`)
+    assert.ok(run.memory > 1e6 && run.memory < 350e6, `${file}: ${run.memory} bytes`)
   }
 })
-
-/** Digests of a base's layers and their names, or null for BASE_INVALID. */
-async function layersOf(file: string): Promise<string | null> {
-  const { createHash } = await import('node:crypto')
-  try {
-    const base = await openBase({ path: file })
-    const found: string[] = []
-    for (const { member, range, diffId } of base.layers) {
-      const hash = createHash('sha256')
-      await copyPlainRange(
-        { ...base.file, range: { ...range, size: member.size } },
-        (bytes) => void hash.update(bytes),
-      )
-      found.push(
-        `${Buffer.from(member.name).toString('hex')}:${diffId.replace('sha256:', '')}:${hash.digest('hex')}`,
-      )
-    }
-    return found.join(' ')
-  } catch (error) {
-    assert.ok(
-      error instanceof ImageError && ['BASE_INVALID', 'FILE_CHANGED'].includes(error.code),
-      `${file}: ${error instanceof Error ? error.stack : error}`,
-    )
-    assert.doesNotMatch(error.message, /\n/)
-    return null
-  }
-}

@@ -15,7 +15,7 @@ import { makeImage, type RandomImage, randomImage } from '../support/random-imag
 import { assertSameAsOracle } from '../support/same.js'
 import { scratchDirectory } from '../support/scratch.js'
 
-const RUNS = Number(process.env.RANDOM_STORES ?? 110)
+const RUNS = Number(process.env.RANDOM_STORES ?? 60)
 const SEED = Number(process.env.RANDOM_SEED ?? 20)
 /** Of so many images one goes through the command, whose start takes longer than most builds. */
 const BY_COMMAND = 16

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { fromWire, ImageError, toWire } from '../../src/errors.js'
 import { LayerPool } from '../../src/pool/pool.js'
 import { threadCount } from '../../src/pool/threads.js'
+
+// Threads that start from now on run out of memory at once, not after gigabytes.
+setFlagsFromString('--max-old-space-size=128')
 
 const FAULTY = fileURLToPath(new URL('../support/faulty-worker.js', import.meta.url))
 const SIGNAL = new AbortController().signal

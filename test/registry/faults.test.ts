@@ -62,7 +62,7 @@ const PASSING: Record<string, Fault[]> = {
   ],
 }
 
-describe('what passes is tried again', { skip }, () => {
+describe('what passes is tried again', { skip, concurrency: 8 }, () => {
   for (const [name, faults] of Object.entries(PASSING))
     test(name, async () => {
       const proxy = await startProxy(registry.host)
@@ -124,7 +124,7 @@ const LASTING: Record<string, { fault: Fault; message: RegExp }> = {
   },
 }
 
-describe('what lasts is one error, and no manifest', { skip }, () => {
+describe('what lasts is one error, and no manifest', { skip, concurrency: 8 }, () => {
   for (const [name, { fault, message }] of Object.entries(LASTING))
     test(name, async () => {
       const proxy = await startProxy(registry.host)

@@ -1,8 +1,9 @@
 /** Random store paths: descriptions that fast-check makes, and the files they stand for. */
-
 import { spawnSync } from 'node:child_process'
-import { chmodSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, linkSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import fc from 'fast-check'
+import { scratchDirectory } from './scratch.js'
 
 export type Node =
   | { kind: 'file'; size: number; mode: number; fill: number }
@@ -131,9 +132,11 @@ export function materialise(path: string, tree: Node, files: Buffer[]): void {
   }
 }
 
-/** mkfifo takes its argument as bytes only through a shell's `printf`, since Node passes arguments as UTF-8. */
+/** The first FIFO, of which all others are links: a link takes a system call where `mkfifo` takes a process. */
+const fifo = join(scratchDirectory(), 'fifo')
+
 function makeFifo(raw: Buffer): void {
-  const octal = [...raw].map((byte) => `\\${byte.toString(8).padStart(3, '0')}`).join('')
-  const { status } = spawnSync('sh', ['-c', `p=$(printf '${octal}x'); mkfifo -m 640 "\${p%x}"`])
-  if (status !== 0) throw new Error(`mkfifo failed for ${raw.toString('latin1')}`)
+  if (!existsSync(fifo) && spawnSync('mkfifo', ['-m', '640', fifo]).status !== 0)
+    throw new Error(`mkfifo failed for ${fifo}`)
+  linkSync(fifo, raw)
 }
