@@ -9,12 +9,40 @@ import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
 import { fileURLToPath } from 'node:url'
 
+/**
+ * Those that take longest, the longest first, so that none of them runs alone at the end. What is not here takes
+ * seconds.
+ */
+const LONGEST = [
+  'e2e/memory',
+  'e2e/parity',
+  'e2e/hostile',
+  'e2e/base',
+  'e2e/random-stores',
+  'docs/commands',
+  'e2e/scale',
+  'e2e/mutations',
+  'engines/docker',
+  'clients/clients',
+  'e2e/endings',
+  'cache/cache',
+  'registry/faults',
+  'closure/plan',
+  'e2e/destinations',
+  'e2e/trust',
+  'registry/push',
+]
+const place = (file: string): number => {
+  const at = LONGEST.indexOf(file.replace('.test.js', ''))
+  return at < 0 ? LONGEST.length : at
+}
+
 const root = dirname(fileURLToPath(import.meta.url))
 const wanted = process.argv.slice(2)
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.js'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
-  .sort()
+  .sort((a, b) => place(a) - place(b) || (a < b ? -1 : 1))
   .map((name) => join(root, name))
 
 // A version manager's `python3` is a shell script that takes ten times as long to start as the interpreter behind it.

@@ -1,7 +1,7 @@
 /** The documentation's command lines and examples are run as they stand there. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -115,9 +115,10 @@ test('on an image of real store paths', {
     })
 })
 
-/** The project's files, without what is made from them. */
+/** The project's files, without what is made from them; the same copy for all blocks. */
 function checkout(): string {
   const copy = join(scratch, 'checkout')
+  if (existsSync(copy)) return copy
   const filter = (path: string): boolean =>
     !['node_modules', 'dist', 'coverage', '.git'].includes(basename(path)) || path === PROJECT
   cpSync(PROJECT, copy, { recursive: true, filter })

@@ -16,7 +16,7 @@ export const STEPS: Record<string, Step> = {
   'npm ci && npm run demo': { at: 'checkout' },
   'npm ci && npm test': {
     at: 'checkout',
-    // All tests in a test of all tests would have no end.
+    // All tests in a test of all tests would have no end; what `npm ci` brings is there from the block before.
     as: 'npm test -- tar/header',
   },
   'stream-layered-image CONF [options] | docker load': {
