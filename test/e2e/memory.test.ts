@@ -37,6 +37,15 @@ function assertFlat(memory: number): void {
 describe('images of gigabytes take less than 350 MB', { skip: skipWithoutPython }, () => {
   test('through a pipe', () => assertFlat(measure('pipe', huge).memory))
 
+  test('through a pipe, in 2,000 layers', () => {
+    const directory = join(root, 'many')
+    mkdirSync(directory)
+    const paths = Array.from({ length: 2000 }, (_, i) => join(directory, `sparse-${i}`))
+    assert.equal(spawnSync('truncate', ['-s', '512K', ...paths]).status, 0)
+    const conf = writeConf(directory, { store_layers: paths.map((path) => [path]) })
+    assertFlat(measure('pipe', [process.execPath, CLI, conf]).memory)
+  })
+
   const outputs: [string, ...string[]][] = [
     ['FILE'],
     ['oci:FILE'],
