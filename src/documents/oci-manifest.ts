@@ -14,11 +14,11 @@ const LAYER_TYPE: Record<BlobKind, string> = {
   zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
 }
 /** What Docker calls them. */
-const DOCKER_LAYER_TYPE: Record<string, BlobKind> = {
-  'application/vnd.docker.image.rootfs.diff.tar': 'none',
-  'application/vnd.docker.image.rootfs.diff.tar.gzip': 'gzip',
-  'application/vnd.docker.image.rootfs.diff.tar.zstd': 'zstd',
-}
+const DOCKER_LAYER_TYPE = new Map<string, BlobKind>([
+  ['application/vnd.docker.image.rootfs.diff.tar', 'none'],
+  ['application/vnd.docker.image.rootfs.diff.tar.gzip', 'gzip'],
+  ['application/vnd.docker.image.rootfs.diff.tar.zstd', 'zstd'],
+])
 
 export function layerType(kind: BlobKind): string {
   return LAYER_TYPE[kind]
@@ -27,7 +27,7 @@ export function layerType(kind: BlobKind): string {
 /** How a layer's blob is compressed; undefined when its media type does not say. */
 export function kindOf({ mediaType }: Descriptor): BlobKind | undefined {
   const kinds = Object.keys(LAYER_TYPE) as BlobKind[]
-  return kinds.find((kind) => LAYER_TYPE[kind] === mediaType) ?? DOCKER_LAYER_TYPE[mediaType]
+  return kinds.find((kind) => LAYER_TYPE[kind] === mediaType) ?? DOCKER_LAYER_TYPE.get(mediaType)
 }
 
 /** @param bytes the image config */
