@@ -21,6 +21,7 @@ import { type BuildEvent, buildImage, ImageError } from '../../src/index.js'
 import { makeCustomisation, writeConf } from '../support/image.js'
 import { MAPPED, Mapping, skipWithoutMapped } from '../support/mapping.js'
 import { skipWithoutPython } from '../support/python.js'
+import { settled } from '../support/settled.js'
 
 const skip = skipWithoutMapped || skipWithoutPython
 const MIB = 1 << 20
@@ -96,8 +97,9 @@ describe('into a pipe, changed between the passes', { skip }, () => {
     test(`the ${which} is found out by its digest`, async () => {
       const it = scene()
       const mapping = new Mapping(it[which])
-      // The mapping is there, and its page is written to already.
+      // The mapping is there, and its page is written to already; fresh files are compared without being asked for.
       await mapping.write(MIB - 1, 0)
+      await settled(it.file)
       const before = looksOf(it[which])
       const output = new PassThrough({ highWaterMark: 1 })
       let waiting = 3
