@@ -45,7 +45,8 @@ export class FdOutput implements ByteOutput {
   /** @param fd an open descriptor; it stays open */
   static async open(fd: number): Promise<FdOutput> {
     const kind = fstatSync(fd)
-    if (kind.isSocket()) return new FdOutput(fd, false, PIPE_PIECE, await socketOf(fd), undefined)
+    if (kind.isSocket())
+      return new FdOutput(fd, false, PIPE_PIECE, socketOf(await import('node:net'), fd), undefined)
     if (!kind.isFIFO()) return new FdOutput(fd, false, Number.POSITIVE_INFINITY, undefined, undefined)
     const own = reopenPipe(fd)
     return new FdOutput(own ?? fd, own !== undefined, PIPE_PIECE, undefined, new PipeReaders(fd))
@@ -90,10 +91,12 @@ export class FdOutput implements ByteOutput {
 
   /** Writes the rest as a stream does, which waits until the descriptor can be written to. */
   private async waitAndWrite(bytes: Uint8Array): Promise<void> {
-    this.socket ??= await socketOf(this.fd)
+    const net = await import('node:net')
+    // Given up meanwhile, the descriptor is closed, and may be another's.
+    if (this.failure !== undefined) throw this.failure
+    this.socket ??= socketOf(net, this.fd)
     const { socket } = this
     await new Promise<void>((resolve, reject) => {
-      if (this.failure !== undefined) reject(this.failure)
       this.rejectPending = reject
       socket.write(bytes, (error) => (error ? reject(outputError(error)) : resolve()))
     })
@@ -111,8 +114,7 @@ export class FdOutput implements ByteOutput {
   }
 }
 
-async function socketOf(fd: number): Promise<Socket> {
-  const { Socket } = await import('node:net')
+function socketOf({ Socket }: typeof import('node:net'), fd: number): Socket {
   const socket = new Socket({ fd, readable: false, writable: true })
   // A failed write tells its callback; without a listener the event would end the process.
   socket.on('error', () => {})

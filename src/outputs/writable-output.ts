@@ -34,7 +34,12 @@ export class WritableOutput implements ByteOutput {
     await new Promise<void>((resolve) => {
       this.wake = resolve
       if (this.failure !== undefined) resolve()
-      else this.stream.write(Buffer.alloc(0), () => resolve())
+      else
+        this.stream.write(Buffer.alloc(0), (error) => {
+          // The event comes later, when the stream has been destroyed.
+          if (error) this.fail(outputError(this.stream.errored ?? error))
+          resolve()
+        })
     })
     this.detach()
     if (this.failure !== undefined) throw this.failure
