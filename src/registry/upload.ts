@@ -31,10 +31,10 @@ export class Uploads {
     const attempt = async (failures: number): Promise<boolean> => {
       if (failures > 0 && (await isThere())) return true
       const { place, least } = await this.begin(blob)
-      if (blob.size <= this.chunk) return this.putWhole(place, blob, content)
-      return this.putChunks(place, blob, content, Math.max(this.chunk, least))
+      if (blob.size <= this.chunk) return this.putWhole(place, blob, content, least)
+      return this.putChunks(place, blob, content, least)
     }
-    // Each body that is refused as too large makes the next ones smaller.
+    // Each body that is refused as too large makes the next ones smaller, or is the last.
     while (!(await retrying(this.session.retry, attempt)));
   }
 
@@ -53,13 +53,18 @@ export class Uploads {
     return { place: uploadPlace(answer, url), least: Number.isSafeInteger(least) ? least : 0 }
   }
 
-  /** @returns false when the body was too large */
-  private async putWhole(place: URL, blob: Descriptor, content: string | Buffer): Promise<boolean> {
+  /** @param least bytes of a part, as the registry wants it @returns false when the body was too large */
+  private async putWhole(
+    place: URL,
+    blob: Descriptor,
+    content: string | Buffer,
+    least: number,
+  ): Promise<boolean> {
     const { session, access } = this
     const url = withDigest(place, blob.digest)
     const body = bodyOf(content, 0, blob.size)
     const answer = await session.ask({ method: 'PUT', url, access, headers: OCTETS, body })
-    if (answer.status === 413) return this.takeLess(blob.size, answer, blob)
+    if (answer.status === 413) return this.takeLess(blob.size, least, answer, blob)
     // The bytes were damaged on the way, or the session lost.
     if (answer.status === 400 || answer.status === 404) throw new PassingFailure(failed(answer, blob))
     expectStatus(answer, [201, 204], `upload ${blob.digest}`)
@@ -67,21 +72,22 @@ export class Uploads {
     return true
   }
 
-  /** @param chunk bytes of each body @returns false when one was too large */
+  /** @param least bytes of a part, as the registry wants it @returns false when one was too large */
   private async putChunks(
     begun: URL,
     blob: Descriptor,
     content: string | Buffer,
-    chunk: number,
+    least: number,
   ): Promise<boolean> {
     const { session, access } = this
+    const chunk = Math.max(this.chunk, least)
     let place = begun
     for (let start = 0; start < blob.size; ) {
       const end = Math.min(start + chunk, blob.size)
       const headers = { ...OCTETS, 'content-range': `${start}-${end - 1}` }
       const body = bodyOf(content, start, end)
       const answer = await session.ask({ method: 'PATCH', url: place, access, headers, body })
-      if (answer.status === 413) return this.takeLess(end - start, answer, blob)
+      if (answer.status === 413) return this.takeLess(end - start, least, answer, blob)
       // A session that was lost on the way is begun anew.
       if (answer.status === 404 || answer.status === 416) throw new PassingFailure(failed(answer, blob))
       expectStatus(answer, [202, 204], `upload a part of ${blob.digest}`)
@@ -102,9 +108,9 @@ export class Uploads {
     return true
   }
 
-  /** Sends smaller bodies than the refused one from now on. @throws ImageError when that was small already */
-  private takeLess(refused: number, answer: Answer, blob: Descriptor): false {
-    if (refused <= LEAST_CHUNK) throw failed(answer, blob)
+  /** Sends smaller bodies than the refused one from now on. @throws ImageError when it is to be no smaller */
+  private takeLess(refused: number, least: number, answer: Answer, blob: Descriptor): false {
+    if (refused <= Math.max(LEAST_CHUNK, least)) throw failed(answer, blob)
     this.chunk = Math.min(this.chunk, FIRST_CHUNK, Math.max(LEAST_CHUNK, Math.ceil(refused / 2)))
     return false
   }

@@ -32,6 +32,9 @@ const dropInTheMiddle = (request: IncomingMessage): void =>
   void request.once('data', () => request.socket.destroy())
 const isUpload = ({ method }: IncomingMessage): boolean => method === 'PUT' || method === 'PATCH'
 const isBlob = (request: IncomingMessage): boolean => isUpload(request) && request.url!.includes('/blobs/')
+/** Also the beginning of an upload. */
+const isBlobOrUpload = (request: IncomingMessage): boolean =>
+  isBlob(request) || (request.method === 'POST' && request.url!.endsWith('/blobs/uploads/'))
 const any = (): boolean => true
 
 /** Past the proxy, which lives in this process. @param name `PROXY/REPOSITORY` */
@@ -122,6 +125,17 @@ const LASTING: Record<string, { fault: Fault; message: RegExp }> = {
     fault: { when: isUpload, act: status(413) },
     message: /status 413 \[REGISTRY_FAILED\]/,
   },
+  'bodies that are too large, and are to be no smaller': {
+    fault: {
+      when: isBlobOrUpload,
+      act: (request, response) => {
+        const { method, url } = request
+        const headers = { location: `${url}/1`, 'oci-chunk-min-length': '9999999999' }
+        status(method === 'POST' ? 202 : 413, headers)(request, response)
+      },
+    },
+    message: /cannot upload sha256:\w+: status 413 \[REGISTRY_FAILED\]/,
+  },
 }
 
 describe('what lasts is one error, and no manifest', { skip, concurrency: 8 }, () => {
@@ -134,6 +148,7 @@ describe('what lasts is one error, and no manifest', { skip, concurrency: 8 }, (
       assert.match(run.stderr, message)
       assert.doesNotMatch(run.stderr, /\n {4}at /)
       assert.equal(run.stdout, '')
+      assert.ok(proxy.requests.length < 20 * layers, `${proxy.requests.length} requests`)
       assert.ok(!proxy.requests.some(({ line }) => line.startsWith('PUT') && line.includes('/manifests/')))
     })
 
