@@ -17,7 +17,7 @@ export interface Authorization {
   secrets: readonly string[]
 }
 
-const TOKEN = v.object({ token: v.optional(v.string()), access_token: v.optional(v.string()) })
+const TOKEN = v.object({ token: v.nullish(v.string()), access_token: v.nullish(v.string()) })
 /** Characters that RFC 6750 has for a token are among these; others could not stand in a header. */
 const PRINTABLE = /^[\x21-\x7e]+$/
 
@@ -61,9 +61,9 @@ export async function authorize(
   const answer = await askForToken(realm, service, wanted, credentials, transport)
   if (answer.status !== 200) throw denied(`${shown(realm)}: expected a token, found ${answer.text}`)
   const parsed = v.safeParse(TOKEN, parseJson(answer))
-  const token = parsed.success ? (parsed.output.token ?? parsed.output.access_token) : undefined
-  if (token === undefined || !PRINTABLE.test(token))
-    throw denied(`${shown(realm)}: expected a token, found none`)
+  // Some servers have both names, and nothing under one of them.
+  const token = parsed.success ? parsed.output.token || parsed.output.access_token : undefined
+  if (!token || !PRINTABLE.test(token)) throw denied(`${shown(realm)}: expected a token, found none`)
   return { header: `Bearer ${token}`, secrets: [token] }
 }
 

@@ -219,6 +219,23 @@ describe('credentials', { skip }, () => {
     assert.doesNotMatch(run.stderr + run.stdout, /long-secret/)
   })
 
+  for (const answer of [
+    { token: null, access_token: 'short' },
+    { token: '', access_token: 'short' },
+    { token: 'short', access_token: null },
+  ])
+    test(`a token server that answers ${JSON.stringify(answer)}`, async () => {
+      const tokens = await serve((_, response) => response.writeHead(200).end(JSON.stringify(answer)))
+      const proxy = await startProxy(registry.host)
+      proxy.faults = [
+        {
+          when: ({ headers }) => headers.authorization !== 'Bearer short',
+          act: status(401, { 'www-authenticate': `Bearer realm="http://${tokens}/token"` }),
+        },
+      ]
+      resultOf(await runAsync([conf, '-o', `docker://${proxy.host}/both-names/app`], login(proxy.host)))
+    })
+
   test('a token server that refuses', async () => {
     const tokens = await serve((_, response) =>
       response.writeHead(401).end('{"errors":[{"code":"DENIED","message":"no"}]}'),
