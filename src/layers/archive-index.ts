@@ -13,6 +13,7 @@ import { fsPath } from '../python/fs-encoding.js'
 import { decodeMember } from '../tar/decode.js'
 import { paddingOf } from '../tar/header.js'
 import { PaxState } from '../tar/pax.js'
+import { TrailingError } from './decoders/errors.js'
 import { decompress, detectCompression } from './decompress.js'
 import { expectSame, fingerprintOf } from './fingerprint.js'
 import { MemberTable, shorten } from './member-table.js'
@@ -124,47 +125,53 @@ async function readMembers(
     }
   })
 
-  const failure = new Promise<never>((_, reject) => parser.on('error', reject))
-  failure.catch(() => {})
-  const consume = async (): Promise<void> => {
+  const isAtEnd = (): boolean => ended || tape.atZeroBlock()
+  // What lies behind the first zero block does not belong to the archive, so the parser need not take it.
+  const stopped = new Promise<void>((resolve, reject) => {
+    parser.on('error', (error) => (isAtEnd() ? resolve() : reject(error)))
+  })
+  stopped.catch(() => {})
+  const until = (event: 'drain' | 'finish'): Promise<void> =>
+    Promise.race([new Promise<void>((resolve) => parser.once(event, () => resolve())), stopped])
+  try {
     for await (const piece of rest(bytes)) {
       const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
       tape.add(chunk)
-      if (!parser.write(chunk)) await new Promise<void>((resolve) => parser.once('drain', () => resolve()))
+      if (!parser.write(chunk)) await until('drain')
+      if (isAtEnd()) {
+        if (index.compression !== 'none') await readToEnd(bytes)
+        return
+      }
       if (tape.pending > MAX_HEADER + chunk.length) {
         throw new ImageError(
           'BASE_INVALID',
           `expected headers of at most ${MAX_HEADER} bytes before each member, found more`,
         )
       }
-      // What lies behind the first zero block does not belong to the archive.
-      if (!tape.atZeroBlock()) continue
-      if (index.compression !== 'none') await readToEnd(bytes)
-      return
     }
-    await new Promise<void>((resolve) => {
-      parser.once('finish', () => resolve())
-      parser.end(undefined)
-    })
-  }
-  try {
-    await Promise.race([consume(), failure])
+    const finished = until('finish')
+    parser.end(undefined)
+    await finished
   } finally {
     await bytes.return(undefined)
   }
 }
 
-/** Compressed data is known to be whole only when its last checksum was read. */
+/** Compressed data is known to be whole only when its last checksum was read. What is none behind it is nobody's. */
 async function readToEnd(bytes: AsyncGenerator<Uint8Array>): Promise<void> {
   let length = 0
-  for await (const piece of rest(bytes)) {
-    length += piece.length
-    if (length > MAX_TRAILER) {
-      throw new ImageError(
-        'BASE_INVALID',
-        `expected at most ${MAX_TRAILER >> 20} MiB behind the archive's end, found more`,
-      )
+  try {
+    for await (const piece of rest(bytes)) {
+      length += piece.length
+      if (length > MAX_TRAILER) {
+        throw new ImageError(
+          'BASE_INVALID',
+          `expected at most ${MAX_TRAILER >> 20} MiB behind the archive's end, found more`,
+        )
+      }
     }
+  } catch (error) {
+    if (!(error instanceof ImageError && error.cause instanceof TrailingError)) throw error
   }
 }
 

@@ -13,9 +13,26 @@ const MAGIC: [Compression, number[]][] = [
 
 /** Tells a file's compression by its first bytes. */
 export function detectCompression(fd: number): Compression {
-  const head = Buffer.alloc(6)
-  readSync(fd, head, 0, head.length, 0)
+  const found = compressionAt(fd, 0)
+  if (found !== 'none') return found
+  // zstd's data may begin with a frame that is skipped (RFC 8878, 3.1.2), as pzstd writes one.
+  const head = readAt(fd, 0)
+  const isSkippable = head[0]! >> 4 === 5 && SKIPPABLE.every((byte, i) => head[i + 1] === byte)
+  return isSkippable && compressionAt(fd, 8 + head.readUInt32LE(4)) === 'zstd' ? 'zstd' : 'none'
+}
+
+/** Behind a first byte from 0x50 to 0x5f. */
+const SKIPPABLE = [0x2a, 0x4d, 0x18]
+
+function compressionAt(fd: number, position: number): Compression {
+  const head = readAt(fd, position)
   return MAGIC.find(([, magic]) => magic.every((byte, i) => head[i] === byte))?.[0] ?? 'none'
+}
+
+function readAt(fd: number, position: number): Buffer {
+  const head = Buffer.alloc(8)
+  readSync(fd, head, 0, head.length, position)
+  return head
 }
 
 /**
@@ -24,7 +41,7 @@ export function detectCompression(fd: number): Compression {
  * when they are needed.
  * @param fd an open regular file, which stays the caller's
  * @throws ImageError BASE_INVALID for what is damaged, cut short or asks for too much memory; FILE_UNREADABLE
- *   when there is no memory for the decoder. Messages do not name the file
+ *   when there is no memory for the decoder. Messages do not name the file. The cause tells a {@link TrailingError}
  */
 export async function* decompress(
   fd: number,

@@ -92,13 +92,14 @@ for (const kind of KINDS) {
     assert.equal(await unpack(packed, kind), sha256(plain))
     const trailer = Buffer.from('something else that is longer than a header of any of them')
     const found = await unpack(Buffer.concat([packed, trailer]), kind)
-    if (kind === 'gzip') assert.match(found, /incorrect header check/)
-    else if (kind === 'xz') assert.match(found, /no stream starts where one should/)
+    if (kind === 'gzip') assert.match(found, /something else follows it/)
     else assert.equal(found, sha256(plain))
-    if (kind === 'gzip') {
-      const padded = Buffer.concat([packed, Buffer.alloc(4096)])
-      assert.equal(await unpack(padded, kind), sha256(plain))
-    }
+    for (const zeros of [1, 3, 4, 4096])
+      assert.equal(
+        await unpack(Buffer.concat([packed, Buffer.alloc(zeros)]), kind),
+        sha256(plain),
+        `${zeros}`,
+      )
   })
 }
 

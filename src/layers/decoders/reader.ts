@@ -5,13 +5,15 @@ export class FileReader {
   private readonly buffer: Buffer
   private start = 0
   private end = 0
-  /** Where in the file the buffer's bytes end. */
-  private position = 0
 
-  /** @param capacity bytes, at least as many as are ever asked for at once */
+  /**
+   * @param capacity bytes, at least as many as are ever asked for at once
+   * @param position where in the file it starts; then, where the buffer's bytes end
+   */
   constructor(
     private readonly fd: number,
     capacity: number,
+    private position = 0,
   ) {
     this.buffer = Buffer.allocUnsafe(capacity)
   }

@@ -1,7 +1,8 @@
-/** xz data, each block checked against its CRC, where it has one. */
+/** xz data, each block checked against its CRC, where it has one. What is no stream behind the last one is left out. */
 import xz from 'xz-decompress'
 import { DamagedError, ExcessError } from './errors.js'
 import { FileReader } from './reader.js'
+import { endOfStreams } from './xz-end.js'
 
 /** The library's own buffer. */
 const PIECE = 64 * 1024
@@ -30,10 +31,12 @@ export async function* unxz(fd: number): AsyncGenerator<Uint8Array> {
 
 function webStream(fd: number): ReadableStream<Uint8Array> {
   const file = new FileReader(fd, PIECE)
+  let left = endOfStreams(fd)
   return new ReadableStream(
     {
       pull(controller) {
-        const bytes = file.take(PIECE)
+        const bytes = file.take(Math.min(left, PIECE))
+        left -= bytes.length
         if (bytes.length > 0) controller.enqueue(Uint8Array.from(bytes))
         else controller.close()
       },

@@ -20,7 +20,7 @@ export function* zstdFrames(fd: number): Generator<Uint8Array> {
   for (let first = true; ; first = false) {
     const magic = file.peek(4)
     if (magic.length < 4) {
-      if (first || magic.length > 0) throw new DamagedError('a frame is cut short')
+      if (first || isCutShort(magic)) throw new DamagedError('a frame is cut short')
       return
     }
     const found = magic.readUInt32LE()
@@ -30,6 +30,17 @@ export function* zstdFrames(fd: number): Generator<Uint8Array> {
     else if (first) throw new DamagedError('no frame starts there')
     else return
   }
+}
+
+/** Whether the few bytes are the beginning of a frame. */
+function isCutShort(bytes: Buffer): boolean {
+  if (bytes.length === 0) return false
+  const whole = Buffer.alloc(4)
+  return [MAGIC, SKIPPABLE].some((magic) => {
+    whole.writeUInt32LE(magic)
+    if (magic === SKIPPABLE) whole[0] = 0x50 | (bytes[0]! & 0xf)
+    return bytes.equals(whole.subarray(0, bytes.length))
+  })
 }
 
 function skipFrame(file: FileReader): void {
