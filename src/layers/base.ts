@@ -5,6 +5,7 @@
 import { ImageError } from '../errors.js'
 import { type Digest, isDigest } from '../model/digest.js'
 import type { Member } from '../model/member.js'
+import { MAX_LAYERS } from '../model/image.js'
 import type { FileRange, Range } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
 import { parseJson } from '../python/parse-json.js'
@@ -33,12 +34,6 @@ export interface BaseImage {
   /** Of its manifest, in whole seconds since the epoch. */
   mtime: number
 }
-
-/**
- * Docker mounts 127 layers, Linux 500; real images have tens. It is a bound on what one line of a base can
- * make of memory and messages, far from all that can be run.
- */
-const MAX_LAYERS = 10_000
 
 /** Of a document of a base. Those of real images have hundreds; this many take less than 50 MB. */
 const MAX_VALUES = 250_000

@@ -4,6 +4,12 @@ import type { Document } from './descriptor.js'
 import type { Digest } from './digest.js'
 import type { Layer } from './layer.js'
 
+/**
+ * The most that is read of an image. Docker mounts 127 layers, Linux 500; real images have tens. It is a bound on what
+ * one line of an image can make of memory and messages, far from all that can be run.
+ */
+export const MAX_LAYERS = 10_000
+
 export interface Image {
   readonly layers: readonly Layer[]
   /** `NAME:TAG`, as docker-archives list them. */

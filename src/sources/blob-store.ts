@@ -1,17 +1,18 @@
 /** The image that a blob store holds: of an OCI image layout, an OCI archive or a registry. */
 import { statSync } from 'node:fs'
+import pLimit from 'p-limit'
 import { saveBlob } from '../blob-stores/save-blob.js'
 import { diffIdKey } from '../cache/layer-keys.js'
 import { diffIdsOf } from '../documents/image-json.js'
 import { nameOf } from '../documents/layer-names.js'
 import { manifestsOf } from '../documents/oci-index.js'
 import { kindOf, type Manifest, parseManifest } from '../documents/oci-manifest.js'
-import { ImageError } from '../errors.js'
+import { checkAborted, ImageError } from '../errors.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
 import type { BlobReader } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { toHex } from '../model/digest.js'
-import type { Image } from '../model/image.js'
+import { type Image, MAX_LAYERS } from '../model/image.js'
 import type { Layer, StoredBlob, Summed } from '../model/layer.js'
 import { type FileRange, TO_THE_END } from '../model/recipe.js'
 import type { Workshop } from '../pool/workshop.js'
@@ -19,10 +20,16 @@ import { once } from './once.js'
 
 /** More than any config has. */
 const MAX_CONFIG = 4 << 20
+/** How many layers are on their way beside those that threads work on: they are being fetched. */
+const ON_THEIR_WAY = 4
+
+/** Runs what reads a layer when it is its turn. */
+type InTurn = <T>(read: () => Promise<T>) => Promise<T>
 
 /**
  * @param reference a tag or a digest; undefined where the store has one image
  * @param names what the image is called
+ * @param signal the build's: nothing is begun behind its end
  * @throws ImageError IMAGE_INVALID, and what reading the store fails with
  */
 export async function openStoredImage(
@@ -30,14 +37,30 @@ export async function openStoredImage(
   reference: string | undefined,
   names: readonly string[],
   workshop: Workshop,
+  signal: AbortSignal,
 ): Promise<Image> {
   const manifest = await imageManifest(store, reference)
+  if (manifest.layers.length > MAX_LAYERS)
+    throw invalid(store, `at most ${MAX_LAYERS} layers`, `${manifest.layers.length}`)
   const config = await readConfig(store, manifest.config)
   const diffIds = diffIdsOf(config.bytes, store.name)
   if (diffIds.length !== manifest.layers.length)
     throw invalid(store, `a diff ID for each of ${manifest.layers.length} layers`, `${diffIds.length}`)
+  const limit = pLimit(workshop.threads + ON_THEIR_WAY)
+  const inTurn: InTurn = (read) =>
+    limit(() => {
+      checkAborted(signal)
+      return read()
+    })
+  const known = new Map<string, Layer>()
   const layers = manifest.layers.map((descriptor, i) => {
-    return storedLayer({ store, descriptor, diffId: diffIds[i]!, kind: kindOf(descriptor) }, workshop)
+    const stored = { store, descriptor, diffId: diffIds[i]!, kind: kindOf(descriptor) }
+    const { mediaType, digest, size } = descriptor
+    // Equal layers are one, which is read once.
+    const key = [mediaType, digest, size, stored.diffId].join(' ')
+    const layer = known.get(key) ?? storedLayer(stored, workshop, inTurn)
+    known.set(key, layer)
+    return layer
   })
   return { layers, names, mtime: 0, config: () => config }
 }
@@ -71,16 +94,17 @@ async function readConfig(store: BlobReader, descriptor: Descriptor): Promise<Do
   return { descriptor, bytes: Buffer.concat(pieces) }
 }
 
-function storedLayer(stored: StoredBlob, workshop: Workshop): Layer {
+function storedLayer(stored: StoredBlob, workshop: Workshop, inTurn: InTurn): Layer {
   const { diffId } = stored
   const source = { kind: 'image', name: `${toHex(diffId)}/layer.tar` } as const
   // How large the archive is, only reading it tells.
-  const measured = once(async (): Promise<Summed> => {
+  const measure = async (): Promise<Summed> => {
     const packed = await fileOf(stored, nameOf(source), workshop)
     const found = await workshop.digest(packed, nameOf(source))
     const recipe = { ...packed, range: { offset: packed.range.offset, size: found.size } }
     return { recipe, size: found.size, diffId: found.diffId, claimed: false, fresh: false }
-  })
+  }
+  const measured = once(() => inTurn(measure))
   return {
     source,
     key: async () => diffIdKey(diffId),

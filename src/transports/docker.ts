@@ -61,7 +61,7 @@ class Repository implements Place {
     const { openStoredImage } = await import('../sources/blob-store.js')
     const store = await this.open(context, undefined)
     const names = tag === undefined ? [] : [`${host}/${repository}:${tag}`]
-    return openStoredImage(store, digest ?? tag, names, context.workshop)
+    return openStoredImage(store, digest ?? tag, names, context.workshop, context.signal)
   }
 
   private async open({ options, signal, notice, onEnd }: TransportContext, mountFrom: string | undefined) {

@@ -74,6 +74,12 @@ class Layout implements Place {
     const { openStoredImage } = await import('../sources/blob-store.js')
     const store = await this.kind.read(this.path, context)
     context.onEnd(() => store.close())
-    return openStoredImage(store, this.tag, this.tag?.includes(':') ? [this.tag] : [], context.workshop)
+    return openStoredImage(
+      store,
+      this.tag,
+      this.tag?.includes(':') ? [this.tag] : [],
+      context.workshop,
+      context.signal,
+    )
   }
 }
