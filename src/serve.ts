@@ -89,7 +89,9 @@ function opener(
   warn: (message: string) => void,
 ): (conf: Conf) => Promise<ServedImage> {
   const { workshop, emit, compression } = build
-  const memory = build.memory.isOn ? build.memory : new LayerMemory(new DigestCache(new MemoryStore(), warn))
+  const memory = build.memory.isOn
+    ? build.memory
+    : new LayerMemory(new DigestCache(new MemoryStore(), warn), false)
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
   return async (conf) => {

@@ -16,8 +16,14 @@ export class LayerMemory {
 
   private files: KnownLayers | undefined
 
-  /** @param cache undefined: nothing is remembered */
-  constructor(private readonly cache: DigestCache | undefined) {}
+  /**
+   * @param cache undefined: nothing is remembered
+   * @param isLasting whether it is one that people know of; otherwise it has what this program read before
+   */
+  constructor(
+    private readonly cache: DigestCache | undefined,
+    private readonly isLasting = true,
+  ) {}
 
   /** Whether there is a cache that remembers. */
   get isOn(): boolean {
@@ -80,6 +86,14 @@ export class LayerMemory {
     const untrue = key && this.files?.untrue(key, what, expected, found)
     if (untrue !== undefined) return untrue
     const isGone = key !== undefined && (await this.cache?.drop(blobName(key, compression)))
+    if (!this.isLasting)
+      return new ImageError(
+        'FILE_CHANGED',
+        `${what}: expected ${expected} as it was read before, found ${found}`,
+        {
+          hint: 'a file of it has changed: check the store with nix-store --verify-path, then ask again',
+        },
+      )
     const hint = isGone ? 'the entry was dropped; ' : ''
     return new ImageError(
       'CACHE_STALE',
