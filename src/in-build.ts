@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import type { NarHashes } from './cache/nar-hashes.js'
-import { aborted, asImageError, checkAborted } from './errors.js'
+import { aborted, asImageError, checkAborted, ImageError } from './errors.js'
 import { expectApart, type NamedPath } from './files/apart.js'
 import { WholeFile } from './files/partial-file.js'
 import { Scratch } from './files/scratch.js'
@@ -48,6 +48,7 @@ export async function inBuild<T>(
   const places = (options.destinations ?? []).map(parsePlace)
   const { written, files } = writtenBy(places, options)
   expectApart(files, readFrom)
+  checkOthers(options, places)
   // The first worker starts while this thread loads the rest.
   const threads = threadCount(options.threads)
   const pool = new LayerPool(threads, signal)
@@ -116,6 +117,20 @@ function writtenBy(
     written: all,
     files: [...places.filter(({ isFile }) => isFile).flatMap(named), ...digests],
   }
+}
+
+/** @throws ImageError OPTION_INVALID, DESTINATION_INVALID when other images are named that are of no use */
+function checkOthers(options: DeliveryOptions, places: readonly Place[]): void {
+  const { previous, registry } = options
+  const takers = places.filter((place) => place.checkOthers !== undefined)
+  for (const [option, name] of Object.entries({ previous, mountFrom: registry?.mountFrom })) {
+    if (name === undefined || takers.length > 0) continue
+    throw new ImageError(
+      'OPTION_INVALID',
+      `${option}: expected a registry among the destinations, found none`,
+    )
+  }
+  for (const place of takers) place.checkOthers!(options)
 }
 
 async function openCache(

@@ -8,7 +8,7 @@ import type { Answer } from '../registry/answer.js'
 import { download } from '../registry/download.js'
 import { isNestedAtMost } from '../registry/nesting.js'
 import type { Patience } from '../registry/patience.js'
-import { isRepository, isTag, type RegistryReference } from '../registry/reference.js'
+import { checkMountFrom, isTag, type RegistryReference } from '../registry/reference.js'
 import { retrying } from '../registry/retry.js'
 import { bytesBody } from '../registry/sending.js'
 import { type Access, expectStatus, type RegistryOptions, Session } from '../registry/session.js'
@@ -47,12 +47,7 @@ export class RegistryStore implements BlobStore {
     private readonly shared?: Session,
   ) {
     const { host, repository } = reference
-    const { mountFrom } = options
-    if (mountFrom !== undefined && !isRepository(mountFrom, host))
-      throw new ImageError(
-        'DESTINATION_INVALID',
-        `expected a repository to mount from, found ${JSON.stringify(brief(mountFrom))}`,
-      )
+    checkMountFrom(options.mountFrom, host)
     this.session = shared ?? new Session(host, options, signal, patience)
     this.access = { repository, scopes: [`repository:${repository}:pull,push`] }
     this.uploads = new Uploads(this.session, this.access)

@@ -4,8 +4,8 @@
  */
 import { ImageError } from '../errors.js'
 import { type Digest, isDigest } from '../model/digest.js'
-import type { Member } from '../model/member.js'
 import { MAX_LAYERS } from '../model/image.js'
+import type { Member } from '../model/member.js'
 import type { FileRange, Range } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
 import { parseJson } from '../python/parse-json.js'

@@ -1,5 +1,7 @@
 /** Names of images in registries, as the distribution project's reference grammar has them. */
+import { ImageError } from '../errors.js'
 import { type Digest, isDigest } from '../model/digest.js'
+import { brief } from './address.js'
 
 /** An image by tag, by digest, or by both; then the digest tells which. */
 export interface RegistryReference {
@@ -37,6 +39,15 @@ export function parseReference(text: string): RegistryReference | undefined {
 /** @param host counts for the name's length */
 export function isRepository(text: string, host = ''): boolean {
   return REPOSITORY.test(text) && host.length + 1 + text.length <= LONGEST_NAME
+}
+
+/** @throws ImageError DESTINATION_INVALID unless it is a repository of the host, or nothing */
+export function checkMountFrom(text: string | undefined, host: string): void {
+  if (text === undefined || isRepository(text, host)) return
+  throw new ImageError(
+    'DESTINATION_INVALID',
+    `expected a repository to mount from, found ${JSON.stringify(brief(text))}`,
+  )
 }
 
 export function isTag(text: string): boolean {

@@ -2,7 +2,10 @@
 import { ImageError } from '../errors.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
+import type { DeliveryOptions } from '../options.js'
 import {
+  checkMountFrom,
+  type OtherImage,
   parseOtherImage,
   parseReference,
   type RegistryReference,
@@ -31,18 +34,18 @@ class Repository implements Place {
     this.name = `docker://${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`
   }
 
+  checkOthers({ previous, registry }: DeliveryOptions): void {
+    if (previous !== undefined) this.other(previous)
+    checkMountFrom(registry?.mountFrom, this.reference.host)
+  }
+
   async destination(context: TransportContext): Promise<Destination> {
     const { name, reference } = this
-    const { host, repository, tag, digest } = reference
+    const { repository, tag, digest } = reference
     if (tag === undefined || digest !== undefined)
       throw new ImageError('DESTINATION_INVALID', `${name}: expected a tag to push to, found a digest`)
     const { previous = tag, registry } = context.options
-    const other = parseOtherImage(previous, reference)
-    if (other === undefined)
-      throw new ImageError(
-        'DESTINATION_INVALID',
-        `previous image "${withoutUserinfo(previous)}": expected a tag, a digest, or docker://${host}/REPOSITORY[:TAG], found none of them`,
-      )
+    const other = this.other(previous)
     const mountFrom = registry?.mountFrom ?? (other.repository === repository ? undefined : other.repository)
     const store = await this.open(context, mountFrom)
     const from = other.repository === repository ? store : store.other(other.repository)
@@ -62,6 +65,16 @@ class Repository implements Place {
     const store = await this.open(context, undefined)
     const names = tag === undefined ? [] : [`${host}/${repository}:${tag}`]
     return openStoredImage(store, digest ?? tag, names, context.workshop, context.signal)
+  }
+
+  /** @throws ImageError DESTINATION_INVALID */
+  private other(previous: string): OtherImage {
+    const other = parseOtherImage(previous, this.reference)
+    if (other !== undefined) return other
+    throw new ImageError(
+      'DESTINATION_INVALID',
+      `previous image "${withoutUserinfo(previous)}": expected a tag, a digest, or docker://${this.reference.host}/REPOSITORY[:TAG], found none of them`,
+    )
   }
 
   private async open({ options, signal, notice, onEnd }: TransportContext, mountFrom: string | undefined) {

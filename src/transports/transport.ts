@@ -26,6 +26,11 @@ export interface Place {
   readonly isFile?: boolean
   /** Whether layers are blobs there, so that keys of layers can save work. */
   readonly takesBlobs: boolean
+  /**
+   * Where it takes `previous` and `registry.mountFrom`: checks what they name, before anything starts.
+   * @throws ImageError DESTINATION_INVALID
+   */
+  checkOthers?(options: DeliveryOptions): void
   /** Checks and opens it to write to. @throws ImageError OUTPUT_FAILED, DESTINATION_INVALID, … */
   destination(context: TransportContext): Promise<Destination>
   /** The image that is there. @throws ImageError IMAGE_INVALID, REGISTRY_FAILED, … */

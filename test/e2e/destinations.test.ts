@@ -319,3 +319,33 @@ describe('places that get into the way of each other', () => {
     }
   })
 })
+
+test('images that are named beside a destination: an error before anything starts, where nothing takes them', async () => {
+  const place = directory()
+  const layout = `oci:${join(place, 'layout')}:a`
+  const registry = 'docker://localhost:1/a'
+  const cases: [RegExp, ...string[]][] = [
+    [/previous: expected a registry among the destinations, found none/, layout, '--previous', 'bad tag!'],
+    [/previous: expected a registry among the destinations, found none/, layout, '--previous', 'v1'],
+    [/mountFrom: expected a registry among the destinations, found none/, layout, '--mount-from', 'BAD'],
+    [/mountFrom: expected a registry/, join(place, 'file'), '--mount-from', 'a/b'],
+    [/previous: expected a registry/, '-', '--previous', 'v1'],
+    [
+      /previous image "bad tag!": expected a tag, a digest, or/,
+      layout,
+      '-o',
+      registry,
+      '--previous',
+      'bad tag!',
+    ],
+    [/expected a repository to mount from, found "BAD"/, layout, '-o', registry, '--mount-from', 'BAD'],
+  ]
+  for (const [message, output, ...options] of cases) {
+    const run = await runAsync([conf, '-o', output!, ...options])
+    assert.equal(run.status, 2, run.stderr)
+    assert.equal(run.stdout, '')
+    assert.match(run.stderr, message)
+    assert.match(run.stderr, /\[(OPTION|DESTINATION)_INVALID\]/)
+    assert.deepEqual(readdirSync(place), [])
+  }
+})
