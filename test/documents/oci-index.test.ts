@@ -5,7 +5,6 @@ import {
   documentType,
   EMPTY_INDEX,
   findEntry,
-  INDEX_TYPE,
   type Index,
   type IndexEntry,
   imagesOf,
@@ -16,6 +15,7 @@ import {
   tagsOf,
   withManifests,
 } from '../../src/documents/oci-index.js'
+import { INDEX_TYPE } from '../../src/documents/oci-manifest.js'
 import type { Document } from '../../src/model/descriptor.js'
 import { type Digest, digestOf } from '../../src/model/digest.js'
 

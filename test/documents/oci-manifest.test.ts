@@ -1,13 +1,12 @@
 /** Manifests: what is written byte for byte, and what of others' is read. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { EMPTY_INDEX_DOCUMENT, manifestsOf } from '../../src/documents/oci-index.js'
 import {
   configDocument,
-  EMPTY_INDEX_DOCUMENT,
   kindOf,
   layerType,
   manifestDocument,
-  manifestsOf,
   parseManifest,
 } from '../../src/documents/oci-manifest.js'
 import type { BlobKind } from '../../src/model/compression.js'
