@@ -1,5 +1,5 @@
 /** One repository of a registry, by the OCI distribution specification 1.1. */
-import { ImageError } from '../errors.js'
+import { aborted, ImageError } from '../errors.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { type Digest, digestOf, isDigest } from '../model/digest.js'
@@ -95,6 +95,7 @@ export class RegistryStore implements BlobStore {
 
   /** Mounts from the repository that the options name. What is refused, or fails, is to be uploaded. */
   async mount({ digest }: Descriptor): Promise<boolean> {
+    this.check()
     const { mountFrom } = this.options
     const { repository, scopes } = this.access
     if (mountFrom === undefined || mountFrom === repository) return false
@@ -122,7 +123,14 @@ export class RegistryStore implements BlobStore {
   }
 
   async putManifest(manifest: Document, tag: string | undefined): Promise<void> {
-    if (tag === undefined) return this.send(manifest, manifest.descriptor.digest)
+    this.check()
+    const { descriptor, bytes } = manifest
+    const subject = `manifest ${descriptor.digest}`
+    if (bytes.length > LARGEST_MANIFEST)
+      throw this.invalid('IMAGE_INVALID', `at most ${LARGEST_MANIFEST} bytes`, `${bytes.length}`, subject)
+    if (digestOf(bytes) !== descriptor.digest)
+      throw this.invalid('IMAGE_INVALID', 'its digest', digestOf(bytes), subject)
+    if (tag === undefined) return this.send(manifest, descriptor.digest)
     if (!isTag(tag)) throw this.invalid('DESTINATION_INVALID', 'a tag', JSON.stringify(brief(tag)))
     this.tagged.push({ manifest, tag })
   }
@@ -131,6 +139,7 @@ export class RegistryStore implements BlobStore {
   async finish(): Promise<void> {}
 
   async publish(): Promise<void> {
+    this.check()
     for (let next = this.tagged[0]; next !== undefined; next = this.tagged[0]) {
       await this.send(next.manifest, next.tag)
       this.tagged.shift()
@@ -139,6 +148,10 @@ export class RegistryStore implements BlobStore {
 
   async close(): Promise<void> {
     if (this.shared === undefined) await this.session.close()
+  }
+
+  private check(): void {
+    if (this.signal.aborted) throw aborted(this.signal.reason)
   }
 
   private async send({ descriptor, bytes }: Document, reference: string): Promise<void> {

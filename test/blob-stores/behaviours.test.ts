@@ -1,14 +1,20 @@
-/** The suite of all blob stores, on those that are files. */
+/** The suite of all blob stores: an image layout, an image archive, a repository of a real registry. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { OciArchive } from '../../src/blob-stores/oci-archive.js'
 import { OciLayout } from '../../src/blob-stores/oci-layout.js'
+import { RegistryStore } from '../../src/blob-stores/registry.js'
 import type { Descriptor } from '../../src/model/descriptor.js'
+import { parseReference } from '../../src/registry/reference.js'
+import { skipWithout } from '../support/clients.js'
+import { startRegistry } from '../support/registry.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { blobStoreSuite, type Place } from './suite.js'
 
 const root = scratchDirectory()
 let count = 0
+const withoutRegistry = skipWithout('docker-registry', 'curl')
+const registry = withoutRegistry ? { host: '' } : await startRegistry(join(root, 'registry'))
 
 function newLayout(): Promise<Place> {
   const directory = join(root, `layout-${count++}`)
@@ -33,6 +39,26 @@ function newArchive(): Promise<Place> {
   })
 }
 
+function newRepository(): Promise<Place> {
+  const name = `${registry.host}/behaviours/repository-${count++}`
+  const open = async (signal = new AbortController().signal): Promise<RegistryStore> => {
+    const store = new RegistryStore(`docker://${name}`, parseReference(name)!, {}, signal, { firstWait: 1 })
+    // Nothing is opened until something is asked for.
+    await store.manifest('none')
+    return store
+  }
+  return Promise.resolve({
+    open,
+    read: open,
+    damage: ({ digest }: Descriptor) => {
+      const hex = digest.slice('sha256:'.length)
+      const path = join(root, 'registry/data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
+      // It serves only manifests that it can read: another size is the least that can be wrong.
+      flip(path, readFileSync(path).indexOf('"size":') + '"size":'.length)
+    },
+  })
+}
+
 function flip(path: string, at: number): void {
   const bytes = readFileSync(path)
   bytes[at]! ^= 1
@@ -41,3 +67,4 @@ function flip(path: string, at: number): void {
 
 blobStoreSuite('an image layout', newLayout, { keeps: true })
 blobStoreSuite('an image archive', newArchive, { keeps: false })
+blobStoreSuite('a repository of a registry', newRepository, { keeps: true, skip: withoutRegistry })
