@@ -16,6 +16,7 @@ import type { RegistryOptions } from '../../src/registry/session.js'
 import { command, skipWithout } from '../support/clients.js'
 import { type Fault, serve, startProxy, startRegistry } from '../support/registry.js'
 import { scratchDirectory } from '../support/scratch.js'
+import { bytesOf } from './suite.js'
 
 const skip = skipWithout('docker-registry', 'curl', 'openssl', 'htpasswd')
 const root = scratchDirectory()
@@ -35,11 +36,7 @@ function blobOf(bytes: Buffer): Descriptor {
   return { mediaType: 'application/octet-stream', digest: digestOf(bytes), size: bytes.length }
 }
 
-async function read(store: BlobReader, blob: Descriptor): Promise<Buffer> {
-  const parts: Uint8Array[] = []
-  for await (const piece of store.get(blob)) parts.push(piece)
-  return Buffer.concat(parts)
-}
+const read = (store: BlobReader, blob: Descriptor): Promise<Buffer> => bytesOf(store.get(blob))
 
 const OCI = 'application/vnd.oci.image.'
 const MANIFEST = `${OCI}manifest.v1+json`

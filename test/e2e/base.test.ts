@@ -15,7 +15,7 @@ import {
 import { runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
 import { assertSameAsOracle } from '../support/same.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 interface OciManifest {
   manifests?: { digest: string }[]
@@ -23,13 +23,7 @@ interface OciManifest {
 }
 
 const root = scratchDirectory()
-let count = 0
-
-function directory(): string {
-  const path = join(root, String(count++))
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 /** Builds on a base with both programs; two small store layers on top. */
 function checkBase(members: TarMember[], options: TarOptions = {}, config: unknown = {}): string {

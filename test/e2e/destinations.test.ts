@@ -23,7 +23,7 @@ import { buildClosure, closureConf } from '../support/nix-closure.js'
 import { isOpen } from '../support/processes.js'
 import { skipWithoutPython } from '../support/python.js'
 import { resultOf, runAsync, startCli } from '../support/run-async.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 const store = join(root, 'store')
@@ -32,13 +32,7 @@ const paths = Array.from({ length: 5 }, (_, i) => join(store, `p${i}`))
 for (const [i, path] of paths.entries()) writeFileSync(path, Buffer.alloc(500_000 * i, `${i}-`))
 const conf = writeConf(root, { store_layers: paths.map((path) => [path]) })
 const streamed = runCli(conf).output
-let count = 0
-
-function directory(): string {
-  const path = join(root, `out-${count++}`)
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 /** A run that fails. @returns its error line */
 function failure(...args: string[]): string {

@@ -17,7 +17,7 @@ import { VERIFIED } from '../../src/blob-stores/verified-blobs.js'
 import { command, skipWithout } from '../support/clients.js'
 import { CLI, runCli, sha256File, writeConf } from '../support/image.js'
 import { resultOf, runAsync, startCli } from '../support/run-async.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 const store = join(root, 'store')
@@ -25,13 +25,7 @@ mkdirSync(store)
 const paths = Array.from({ length: 4 }, (_, i) => join(store, `p${i}`))
 for (const [i, path] of paths.entries()) writeFileSync(path, Buffer.alloc(200_000 * (i + 1), `${i}-`))
 const conf = writeConf(root, { store_layers: paths.map((path) => [path]) })
-let count = 0
-
-function directory(): string {
-  const path = join(root, `out-${count++}`)
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 /** A configuration with one file of so many bytes, that take no room. */
 function sparseConf(size: string): string {

@@ -15,16 +15,10 @@ import { mutate, repairChecksums } from '../support/mutate.js'
 import { skipWithoutPython } from '../support/python.js'
 import { readBase } from '../support/read-base.js'
 import { assertSameAsOracle } from '../support/same.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function directory(): string {
-  const path = join(root, String(count++))
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 /** The one line that the command fails with. */
 function failureOf(conf: string, run: Pick<MeasuredRun, 'status' | 'stderr'> = runCli(conf)): string {

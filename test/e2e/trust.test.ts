@@ -13,20 +13,14 @@ import { command, skipWithout } from '../support/clients.js'
 import { CLI, type ConfDocument, makeCustomisation, runCli, sha256File, writeConf } from '../support/image.js'
 import { skipWithoutPython } from '../support/python.js'
 import { type AsyncRun, resultOf, runAsync } from '../support/run-async.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 const store = join(root, 'store')
 mkdirSync(store)
 const paths = ['a', 'b', 'c'].map((name) => join(store, name))
 for (const [i, path] of paths.entries()) writeFileSync(path, Buffer.alloc(200_000 * i + 5, `${i}-`))
-let count = 0
-
-function directory(): string {
-  const path = join(root, `d${count++}`)
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 function conf(overrides: Partial<ConfDocument> = {}): string {
   const layers = paths.map((path) => [path])
@@ -259,11 +253,9 @@ test('--cache remembers also what goes into a file, and says what it did', async
 })
 
 describe('store paths that are not what Nix says', { skip: skipWithout('nix-store') }, () => {
-  const parent = directory()
   const path = (): string => {
-    const tree = join(parent, `tree-${count++}`)
-    mkdirSync(tree)
-    writeFileSync(join(tree, 'file'), `content ${process.pid} ${count}`)
+    const tree = directory()
+    writeFileSync(join(tree, 'file'), `content ${process.pid} ${tree}`)
     return command('nix-store', ['--add', tree])
   }
   const alter = (file: string, content: string): void => {

@@ -7,16 +7,10 @@ import { lifeOf, ownOwner } from '../../src/files/owner.js'
 import { Scratch } from '../../src/files/scratch.js'
 import { removeOfTheDead, temporaryPath } from '../../src/files/temporary.js'
 import { startProgram } from '../support/program.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function directory(): string {
-  const path = join(root, String(count++))
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 /** A program that makes a temporary file and directory, says so, and then does as it is told. */
 function maker(out: string, then: string): ReturnType<typeof startProgram> {

@@ -1,23 +1,17 @@
 /** The lock between processes: held by one at a time, and by nobody who is gone. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { FileLock } from '../../src/files/lock.js'
 import { ownOwner } from '../../src/files/owner.js'
 import { hasCode } from '../blob-stores/suite.js'
 import { startProgram } from '../support/program.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function directory(): string {
-  const path = join(root, String(count++))
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 const [where] = ownOwner().split('-')
 const DEAD = `${where}-00000000-1-1-0123abcd`

@@ -20,16 +20,10 @@ import { PartialFile, writeWhole } from '../../src/files/partial-file.js'
 import { hasCode } from '../blob-stores/suite.js'
 import { command, skipWithout } from '../support/clients.js'
 import { startProgram } from '../support/program.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function directory(): string {
-  const path = join(root, String(count++))
-  mkdirSync(path)
-  return path
-}
+const directory = directoriesIn(root)
 
 function modeOf(path: string): number {
   return statSync(path).mode & 0o7777
