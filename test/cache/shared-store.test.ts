@@ -1,8 +1,11 @@
 /** A cache on a Redis server that others use too. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import { DigestCache } from '../../src/cache/digest-cache.js'
 import { encodeEntry } from '../../src/cache/entry.js'
 import { type Place, parsePlace } from '../../src/cache/place.js'
@@ -10,8 +13,10 @@ import { SharedStore } from '../../src/cache/shared-store.js'
 import { fromHex } from '../../src/model/digest.js'
 import type { Blob } from '../../src/model/layer.js'
 import { skipWithout } from '../support/clients.js'
+import { writeConf } from '../support/image.js'
 import { startRedis } from '../support/redis.js'
-import { freePort } from '../support/registry.js'
+import { freePort, makeCertificate } from '../support/registry.js'
+import { runAsync } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
@@ -68,6 +73,36 @@ const servers = skip ? undefined : await Promise.all([startRedis(root), startRed
 
 describe('a real server', { skip }, () => {
   const [redis, closed] = servers ?? ([] as never)
+
+  test('over TLS, with a certificate that is trusted; with another one there is no cache', {
+    skip: skipWithout('openssl'),
+  }, async () => {
+    makeCertificate(root, ['localhost'])
+    const [key, cert] = ['key.pem', 'ca.pem'].map((name) => readFileSync(join(root, name)))
+    const front = createTlsServer({ key, cert }, (socket) => {
+      const back = connect(closed.port)
+      socket
+        .on('error', () => back.destroy())
+        .pipe(back)
+        .on('error', () => socket.destroy())
+        .pipe(socket)
+    }).listen(0, '127.0.0.1')
+    front.on('tlsClientError', () => {})
+    await once(front, 'listening')
+    after(() => front.close())
+    const url = `rediss://:${SECRET}@localhost:${(front.address() as AddressInfo).port}`
+    const conf = writeConf(root, { store_dir: '/', store_layers: [[process.execPath]] })
+    const build = async (env: NodeJS.ProcessEnv): Promise<string> => {
+      const { status, stderr } = await runAsync([conf, '-o', '/dev/null', '--cache', url], env)
+      assert.equal(status, 0, stderr)
+      assert.ok(!stderr.includes(PASSWORD) && !stderr.includes(SECRET))
+      return stderr
+    }
+    const trusting = { NODE_EXTRA_CA_CERTS: join(root, 'ca.pem') }
+    assert.match(await build(trusting), /\ncache: 0 remembered, 1 new\n/)
+    assert.match(await build(trusting), /\ncache: 1 remembered, 0 new\n/)
+    assert.match(await build({}), /warning: the cache cannot be used: rediss:\/\/localhost.*CERT/)
+  })
 
   test('entries are found again, and live for 90 days', async () => {
     const { cache, warnings } = await open(redis.url)
