@@ -1,6 +1,7 @@
 /** Configurations' images as a read-only registry, until it is told to stop. */
 import { isIP } from 'node:net'
 import { DigestCache } from './cache/digest-cache.js'
+import { KnownLayers } from './cache/known-layers.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import { MemoryStore } from './cache/memory-store.js'
 import { asImageError, ImageError } from './errors.js'
@@ -22,8 +23,10 @@ import { offerImage } from './writers/offered-image.js'
 import { PackedLayers } from './writers/packed-layers.js'
 
 export interface ServeOptions {
-  /** Paths of configurations, or of directories that hold `NAME/conf.json`. */
+  /** What configurations are named by, but standard input, or directories that hold `NAME/conf.json`. */
   confs: readonly string[]
+  /** Paths of layer files; configurations may name further ones. */
+  known?: readonly string[] | undefined
   host: string
   /** 0 is any that is free. */
   port: number
@@ -55,7 +58,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const authenticate = await authenticateBy(options)
   const tls = await tlsOf(options)
   checkSafe(options, tls !== undefined, authenticate !== undefined)
-  const warn = (message: string): void => notice(`stream-layered-image: warning: ${message}`)
+  const warn = once((message) => notice(`stream-layered-image: warning: ${message}`))
   const onEvent = (event: BuildEvent): void => {
     if (event.type === 'warning') warn(event.message)
   }
@@ -63,7 +66,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   checkOptions({ ...building, destinations: ['-'] })
   // The signal is the server's alone: what is under way goes on to its end.
   await inBuild(building, async (build) => {
-    const configurations = new Configurations(options.confs, opener(build, options, warn), warn)
+    const found = once((line) => notice(line))
+    const configurations = new Configurations(
+      options.confs,
+      opener(build, options, warn),
+      warn,
+      (conf, where) => found(`Using ${conf}, as ${where} does`),
+    )
     const catalog = new Catalog(configurations.list)
     const server = new RegistryServer(catalog, {
       ...{ host, port, names, tls, authenticate },
@@ -85,23 +94,39 @@ export async function serve(options: ServeOptions): Promise<void> {
 /** Makes a configuration's image, of which nothing is read that an earlier one has told already. */
 function opener(
   build: Build,
-  { verify }: ServeOptions,
+  { verify, known = [] }: ServeOptions,
   warn: (message: string) => void,
 ): (conf: Conf) => Promise<ServedImage> {
   const { workshop, emit, compression } = build
-  const memory = build.memory.isOn
+  const cached = build.memory.isOn
     ? build.memory
     : new LayerMemory(new DigestCache(new MemoryStore(), warn), false)
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
   return async (conf) => {
-    const narHashes = build.queryNarHashes(conf.storeLayers.flat())
+    const files = [...known, ...(conf.knownLayers ?? [])]
+    const narHashes = build.queryNarHashes(conf.storeLayers.flat(), files.length > 0 || undefined)
+    const hashes = files.length === 0 ? undefined : ((await narHashes) ?? new Map())
+    const memory =
+      hashes === undefined
+        ? cached
+        : cached.knowing(new KnownLayers(files, conf.storeLayers, conf, hashes, warn))
     const { whole } = openConf(conf, { ...build, narHashes, openBase: build.openImage })
     return offerImage(
       await whole,
       { workshop, memory, passes: new ChecksumPasses(memory, emit), verify },
       packed,
     )
+  }
+}
+
+/** Takes the same line once: a server looks at its configurations again and again. */
+function once(tell: (line: string) => void): (line: string) => void {
+  const told = new Set<string>()
+  return (line) => {
+    if (told.has(line)) return
+    told.add(line)
+    tell(line)
   }
 }
 

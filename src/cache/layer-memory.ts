@@ -40,6 +40,13 @@ export class LayerMemory {
     this.files = layers
   }
 
+  /** The same cache beside other layer files. */
+  knowing(layers: KnownLayers): LayerMemory {
+    const memory = new LayerMemory(this.cache)
+    memory.know(layers)
+    return memory
+  }
+
   /** How many layers were recalled that layer files tell of; undefined where there are no such files. */
   get known(): number | undefined {
     return this.files?.used.size

@@ -6,6 +6,7 @@ import { cachePlace, parseCompression, parseJobs } from './delivery.js'
 import { run } from './run.js'
 
 interface ServeArguments {
+  known?: string[]
   listen: { host: string; port: number }
   host: string[]
   compress?: CompressionOptions
@@ -25,7 +26,15 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
   program
     .command('serve')
     .description('Serves images as a read-only registry; layers are made when a client asks for them.')
-    .argument('<conf...>', 'configurations, or directories that hold NAME/conf.json')
+    .argument(
+      '<conf...>',
+      'configurations or scripts as for an image, or directories that hold NAME/conf.json',
+    )
+    .option(
+      '--known <FILE>',
+      'a layer file, whose layer needs no checksum pass; may be repeated',
+      (file: string, before: string[] = []) => [...before, file],
+    )
     .option('--listen <ADDRESS>', 'HOST:PORT', parseAddress, { host: '127.0.0.1', port: 5000 })
     .option(
       '--host <NAME>',
@@ -58,6 +67,7 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
         const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
         await serve({
           confs,
+          known: given.known,
           ...given.listen,
           names: given.host,
           compression: given.compress,

@@ -1,9 +1,11 @@
-/** Configurations as a server's catalog: files by name, and directories that hold `NAME/conf.json` each. */
-import { readdirSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+/** Configurations as a server's catalog: by what people name them, and directories that hold `NAME/conf.json` each. */
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { asImageError, attempt, ImageError, systemReason } from '../errors.js'
 import { isRepository, isTag } from '../registry/reference.js'
-import { type Conf, readConf } from '../spec/conf.js'
+import { type Found, readConfFile } from '../sources/conf-file.js'
+import type { Conf } from '../spec/conf.js'
 import type { CatalogEntry } from './catalog.js'
 import type { ServedImage } from './served-image.js'
 
@@ -12,6 +14,8 @@ type Open = (conf: Conf) => Promise<ServedImage>
 /** A configuration, as it was looked at last. */
 interface Known {
   version: string
+  /** What it was read from: a script's configuration is another file. */
+  files: readonly string[]
   /** Undefined for one that never was of use. */
   entry: CatalogEntry | undefined
 }
@@ -23,15 +27,24 @@ export class Configurations {
 
   /**
    * @param paths of files and directories @param open makes a configuration's image
-   * @param notice takes a sentence about what is left out
+   * @param notice takes a sentence about what is left out @param found told once of what a script names
    * @throws ImageError CONF_UNREADABLE, CONF_INVALID, OPTION_INVALID for what was named and cannot be served
    */
   constructor(
     private readonly paths: readonly string[],
     private readonly open: Open,
     private readonly notice: (message: string) => void,
+    found: Found = () => {},
   ) {
-    for (const path of paths) if (!isDirectory(path)) nameOf(readConf(path), path)
+    if (paths.includes('-'))
+      throw new ImageError('OPTION_INVALID', '-: expected files or directories, found standard input', {
+        hint: 'a server reads configurations again when they change: write this one to a file',
+      })
+    for (const path of paths) {
+      if (isDirectory(path) && !existsSync(join(path, 'conf.json'))) continue
+      const { conf, files } = readConfFile(path, found, gunzipSync)
+      nameOf(conf, files[0]!)
+    }
     const [again] = this.find().repeated
     if (again !== undefined) throw again
   }
@@ -67,10 +80,12 @@ export class Configurations {
     if (this.known.has(path)) return [path]
     try {
       if (!isDirectory(path)) return [path]
-      return readdirSync(path)
+      const own = join(path, 'conf.json')
+      const below = readdirSync(path, { withFileTypes: true })
+        .filter((it) => !it.isFile())
+        .map(({ name }) => join(path, name, 'conf.json'))
         .sort()
-        .map((name) => join(path, name, 'conf.json'))
-        .filter((file) => statSync(file, { throwIfNoEntry: false })?.isFile())
+      return [own, ...below].filter((file) => existsSync(file))
     } catch (error) {
       this.tell(error)
       return []
@@ -78,22 +93,25 @@ export class Configurations {
   }
 
   private entry(file: string): CatalogEntry | undefined {
-    const version = versionOf(file)
     const known = this.known.get(file)
+    let { entry, files = [file] } = known ?? {}
+    let version = versionOf(files)
     if (known?.version === version) return known.entry
-    let { entry } = known ?? {}
     try {
+      const read = readConfFile(file, () => {}, gunzipSync)
+      if (read.files.length !== files.length) version = versionOf(read.files)
+      files = read.files
       entry = {
-        ...nameOf(readConf(file), file),
+        ...nameOf(read.conf, file),
         source: file,
-        version: () => versionOf(file),
-        open: async () => this.open(readConf(file)),
+        version: () => versionOf(files),
+        open: async () => this.open(readConfFile(file, () => {}, gunzipSync).conf),
       }
     } catch (error) {
       // Whoever asks for the image is told why there is none; until somebody does, nobody misses it.
       if (entry === undefined) this.tell(error)
     }
-    this.known.set(file, { version, entry })
+    this.known.set(file, { version, files, entry })
     return entry
   }
 
@@ -111,19 +129,22 @@ function isDirectory(path: string): boolean {
   return stats.isDirectory()
 }
 
-/** Changes with the file. */
-function versionOf(file: string): string {
-  try {
-    const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
-    return [ino, size, mtimeNs, ctimeNs].join('-')
-  } catch (error) {
-    return systemReason(error)
+/** Changes with the files. */
+function versionOf(files: readonly string[]): string {
+  const version = (file: string): string => {
+    try {
+      const { ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
+      return [ino, size, mtimeNs, ctimeNs].join('-')
+    } catch (error) {
+      return systemReason(error)
+    }
   }
+  return files.map(version).join(' ')
 }
 
 /** A `repo_tag` as a name in this registry, without the host that it may start with; else the directory's. */
 function nameOf(conf: Conf, file: string): { repository: string; tag: string } {
-  const repoTag = conf.repoTag || `${basename(dirname(file))}:latest`
+  const repoTag = conf.repoTag || `${basename(dirname(resolve(file)))}:latest`
   const [, host = '', path = repoTag] = /^((?:[^/]*[.:][^/]*|localhost)\/)?(.*)$/s.exec(repoTag) ?? []
   const [, repository = '', tag = 'latest'] = /^([^:]*)(?::(.*))?$/s.exec(path) ?? []
   if (isRepository(repository) && isTag(tag)) return { repository, tag }

@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, ImageError } from '../errors.js'
+import { readRegular } from '../files/open-regular.js'
 import { readWhole } from '../files/read-whole.js'
 import { type Conf, decodeConf } from '../spec/conf.js'
 
@@ -14,18 +15,47 @@ export type Found = (configuration: string, where: string) => void
 /** More than any configuration has, in bytes: 16,000 store paths take 2 MB. */
 const LIMIT = 64 << 20
 
+/** What turns gzip data into what it was made of, at most so many bytes. */
+type Gunzip = (bytes: Buffer, limits: { maxOutputLength: number }) => Buffer
+
 /**
  * @param name as a person writes it
  * @throws ImageError CONF_UNREADABLE, CONF_INVALID, with what to do about a store path that has no configuration
  */
 export async function openConfFile(name: string, found: Found, signal: AbortSignal): Promise<Conf> {
-  const path = name !== '-' && isDirectory(name) ? join(name, 'conf.json') : name
-  if (path !== name && !isFile(path)) throw noConfiguration(name, 'a directory without it')
+  const path = pathOf(name)
   const bytes = await readFile(path, signal)
   if (!isScript(bytes)) return decodeConf(checkArchive(bytes, path), shown(path))
   const named = configurationOf(bytes, path)
   found(named, path)
   return decodeConf(await readFile(named, signal), named)
+}
+
+/**
+ * As {@link openConfFile}, of files that can be read again: no pipe, no standard input.
+ * @param gunzip from `node:zlib`, which is not loaded for who does not read gzip
+ * @returns also the files that it was read from
+ */
+export function readConfFile(name: string, found: Found, gunzip: Gunzip): { conf: Conf; files: string[] } {
+  const path = pathOf(name)
+  const read = (file: string): Buffer =>
+    unpackedBy(
+      gunzip,
+      file,
+      unreadable(file, () => readRegular(file)),
+    )
+  const bytes = read(path)
+  if (!isScript(bytes)) return { conf: decodeConf(checkArchive(bytes, path), path), files: [path] }
+  const named = configurationOf(bytes, path)
+  found(named, path)
+  return { conf: decodeConf(read(named), named), files: [path, named] }
+}
+
+/** @throws ImageError CONF_UNREADABLE, CONF_INVALID for a directory without a configuration */
+function pathOf(name: string): string {
+  const path = name !== '-' && isDirectory(name) ? join(name, 'conf.json') : name
+  if (path !== name && !isFile(path)) throw noConfiguration(name, 'a directory without it')
+  return path
 }
 
 function isDirectory(path: string): boolean {
@@ -48,12 +78,19 @@ async function readFile(path: string, signal: AbortSignal): Promise<Buffer> {
 }
 
 async function unpacked(path: string, bytes: Buffer): Promise<Buffer> {
-  if (bytes[0] !== 0x1f || bytes[1] !== 0x8b) return bytes
-  const { gunzipSync } = await import('node:zlib')
+  return isGzip(bytes) ? unpackedBy((await import('node:zlib')).gunzipSync, path, bytes) : bytes
+}
+
+function isGzip(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+function unpackedBy(gunzip: Gunzip, path: string, bytes: Buffer): Buffer {
+  if (!isGzip(bytes)) return bytes
   return attempt(
     'CONF_INVALID',
     `${shown(path)}: expected a configuration, found gzip data that is damaged or too large`,
-    () => gunzipSync(bytes, { maxOutputLength: LIMIT }),
+    () => gunzip(bytes, { maxOutputLength: LIMIT }),
     hintFor(path),
   )
 }

@@ -9,6 +9,7 @@ import { describe, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import type { Descriptor } from '../../src/model/descriptor.js'
 import { readImage } from '../support/archive.js'
+import { FALSE, falseCache } from '../support/false-cache.js'
 import { runCli, writeConf } from '../support/image.js'
 import { runAsync } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -167,6 +168,7 @@ describe('serve', () => {
     ] as const)
       makeConf(name, name, tag)
     mkdirSync(join(root, 'all', 'broken'))
+    writeFileSync(join(root, 'all', 'README'), 'no configuration')
     writeFileSync(join(root, 'all', 'broken', 'conf.json'), '{')
     const serving = await startServe([join(root, 'all')])
     const { host } = serving
@@ -219,6 +221,25 @@ describe('serve', () => {
     assert.deepEqual((await manifestOf(again.host, 'remembered')).layers, layers)
     for (const { digest } of layers)
       assert.equal(sha256(await blobOf(again.host, 'remembered', digest)), digest)
+  })
+
+  test('a digest that the cache has wrong is found before the last byte, and the next who asks gets the true one', async () => {
+    const conf = makeConf('stale')
+    const paths = [join(root, 'stale', 'store', 'large')]
+    await settled(...paths)
+    const { host, said } = await startServe([
+      conf,
+      '--cache',
+      await falseCache(join(root, 'false-cache'), paths),
+    ])
+    const { layers } = await manifestOf(host, 'stale')
+    assert.equal(layers[2]!.digest, FALSE)
+    const answer = await open(host, `/v2/stale/blobs/${FALSE}`)
+    await assert.rejects(text(answer), { code: 'ECONNRESET' })
+    await said(/expected sha256:0+ as the cache remembers it, found sha256:/)
+    const { digest } = (await manifestOf(host, 'stale')).layers[2]!
+    assert.notEqual(digest, FALSE)
+    assert.equal(sha256(await blobOf(host, 'stale', digest)), digest)
   })
 
   test('it ends after the responses under way, and at once when it is told twice', async () => {
