@@ -84,6 +84,7 @@ async function deliver(opening: Promise<Image>, own: readonly Layer[], build: Bu
   const pipes = ofShape(build.destinations, 'in-order')
   if (pipes.length > 0) for (const layer of own) build.passes.of(layer)
   const image = await opening
+  for (const { engine } of engines) await engine.ready
 
   const finished: Finished[] = []
   try {

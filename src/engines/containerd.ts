@@ -37,11 +37,12 @@ function idFrom(name: string): string {
 /** Where containerd is when nobody says otherwise. */
 const USUAL = '/run/containerd/containerd.sock'
 
-/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when program or daemon is not there */
+/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is none of the programs */
 export async function openContainerd(shown: string, signal: AbortSignal): Promise<Engine> {
-  const engine = ProgramEngine.find(shown, WAYS, signal)
   const address = (process.env.CONTAINERD_ADDRESS || USUAL).replace(/^unix:\/\//, '')
   // The programs try for ten seconds, and say it in two hundred letters.
-  if (address.startsWith('/')) await knock(shown, address, 'CONTAINERD_ADDRESS', signal)
-  return engine
+  const ready = async (): Promise<void> => {
+    if (address.startsWith('/')) await knock(shown, address, 'CONTAINERD_ADDRESS', signal)
+  }
+  return ProgramEngine.find(shown, WAYS, signal, ready)
 }

@@ -12,6 +12,10 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
       ['untag', reference, reference],
     ],
     discard: (reference) => ['rmi', reference],
+    images: {
+      has: (imageId) => ['image', 'exists', imageId],
+      name: (imageId, name) => ['tag', imageId, name],
+    },
     run: (name) => `podman run --rm ${name}`,
   },
   buildah: {
@@ -21,6 +25,10 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
       ['rmi', reference],
     ],
     discard: (reference) => ['rmi', reference],
+    images: {
+      has: (imageId) => ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', imageId],
+      name: (imageId, name) => ['tag', imageId, name],
+    },
     run: (name) => `buildah from ${name}`,
   },
   skopeo: {

@@ -31,12 +31,17 @@ export class DockerApi {
   async ask(method: string, path: string, signal: AbortSignal): Promise<unknown> {
     const call = this.open(method, path, signal)
     call.request.end()
-    const text = await this.read(await call.answer, signal)
-    try {
-      return JSON.parse(text || 'null')
-    } catch {
-      return text
-    }
+    return parseAnswer(await this.read(await call.answer, signal))
+  }
+
+  /** What is at a path; undefined when there is nothing. @throws ImageError ENGINE_FAILED, ABORTED */
+  async find(path: string, signal: AbortSignal): Promise<unknown> {
+    const call = this.open('GET', path, signal)
+    call.request.end()
+    const answer = await call.answer
+    if (answer.statusCode !== 404) return parseAnswer(await this.read(answer, signal))
+    answer.resume()
+    return undefined
   }
 
   /** A long work. @param onProgress sees what is told of it @throws ImageError ENGINE_FAILED when it ends badly */
@@ -146,6 +151,15 @@ export class DockerApi {
       throw engineFailed(this.shown, failed ?? 'the answer broke off', error)
     }
     if (failed !== undefined) throw engineFailed(this.shown, failed)
+  }
+}
+
+/** Some answers are words. */
+function parseAnswer(text: string): unknown {
+  try {
+    return JSON.parse(text || 'null')
+  } catch {
+    return text
   }
 }
 

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { handled, ImageError } from '../errors.js'
 import type { ByteOutput } from '../model/destination.js'
 import { type Digest, isDigest } from '../model/digest.js'
-import type { ArchiveTaker, Engine, PullOffer } from '../model/engine.js'
+import type { ArchiveTaker, Engine, ImagesById, PullOffer } from '../model/engine.js'
 import { WritableOutput } from '../outputs/writable-output.js'
 import { DockerApi } from './docker-api.js'
 import { findDockerHost } from './docker-host.js'
@@ -11,20 +11,43 @@ import { findDockerHost } from './docker-host.js'
 /** Milliseconds for taking away a name, when there is nobody left who would wait for it. */
 const DISCARDING = 10_000
 
-/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is no daemon */
+/** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when nothing says which daemon */
 export async function openDocker(shown: string, signal: AbortSignal): Promise<Engine> {
   const host = findDockerHost()
   const api = new DockerApi(host, shown)
-  await api.ask('GET', '/_ping', signal)
   return new DockerEngine(api, new DockerArchives(api, host.isElsewhere, signal), signal)
 }
 
+class DockerImages implements ImagesById {
+  constructor(
+    private readonly api: DockerApi,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** With containerd's store an image's ID is its manifest's digest, and this finds none. */
+  async has(imageId: Digest): Promise<boolean> {
+    return (await this.api.find(`/images/${imageId}/json`, this.signal)) !== undefined
+  }
+
+  /** @param reference or its ID */
+  async name(reference: string, name: string): Promise<void> {
+    const query = new URLSearchParams(split(name, 'repo'))
+    await this.api.ask('POST', `/images/${reference}/tag?${query}`, this.signal)
+  }
+}
+
 class DockerEngine implements Engine {
+  readonly ready: Promise<unknown>
+  readonly images: DockerImages
+
   constructor(
     private readonly api: DockerApi,
     readonly archives: ArchiveTaker,
     private readonly signal: AbortSignal,
-  ) {}
+  ) {
+    this.images = new DockerImages(api, signal)
+    this.ready = handled(api.ask('GET', '/_ping', signal))
+  }
 
   async pull({ reference, unpacked, signal }: PullOffer): Promise<void> {
     const query = new URLSearchParams(split(reference, 'fromImage'))
@@ -39,8 +62,7 @@ class DockerEngine implements Engine {
   }
 
   async publish(reference: string, name: string): Promise<void> {
-    const query = new URLSearchParams(split(name, 'repo'))
-    await this.api.ask('POST', `/images/${reference}/tag?${query}`, this.signal)
+    await this.images.name(reference, name)
     await this.remove(reference, this.signal)
   }
 
@@ -65,7 +87,13 @@ function split(reference: string, key: string): Record<string, string> {
 
 const INFO = v.object({ DriverStatus: v.nullish(v.array(v.array(v.string()))) })
 const IMAGES = v.array(v.object({ Id: v.string() }))
-const IMAGE = v.object({ RootFS: v.object({ Layers: v.nullish(v.array(v.string())) }) })
+const IMAGE = v.object({
+  RootFS: v.object({ Layers: v.nullish(v.array(v.string())) }),
+  GraphDriver: v.nullish(v.object({ Name: v.optional(v.string()) })),
+})
+
+/** Drivers of Docker's own layer store; containerd's snapshotters have other names, but for some of the rest. */
+const OWN_DRIVERS = ['overlay2', 'vfs']
 
 /** Images that are asked for their layers, the newest first. */
 const MOST_IMAGES = 200
@@ -79,18 +107,19 @@ class DockerArchives implements ArchiveTaker {
   ) {}
 
   /** Docker's own layer store knows layers by the chain below them; containerd's, which may be in its place, wants all. */
-  async present(diffIds: readonly Digest[]): Promise<number> {
-    const { DriverStatus } = await this.get('/info', INFO)
-    if (DriverStatus?.flat().some((text) => text.startsWith('io.containerd.'))) return 0
-    const images = await this.get('/images/json', IMAGES)
+  async present(diffIds: readonly Digest[], like?: string): Promise<number> {
+    const names = like === undefined ? await this.ids() : [like]
     let most = 0
-    for (const { Id } of images.slice(0, MOST_IMAGES)) {
-      if (!isDigest(Id)) continue
-      const { RootFS } = await this.get(`/images/${Id}/json`, IMAGE)
+    let isOwn = false
+    for (const name of names) {
+      const found = await this.api.find(`/images/${name}/json`, this.signal)
+      if (found === undefined) continue
+      const { RootFS, GraphDriver } = checked(name, IMAGE, found)
+      isOwn ||= OWN_DRIVERS.includes(GraphDriver?.Name ?? '')
       const different = diffIds.findIndex((diffId, i) => RootFS.Layers?.[i] !== diffId)
       most = Math.max(most, different < 0 ? diffIds.length : different)
     }
-    return most
+    return most === 0 || isOwn || !(await this.isByContainerd()) ? most : 0
   }
 
   async open(): Promise<ByteOutput> {
@@ -98,14 +127,29 @@ class DockerArchives implements ArchiveTaker {
     return new LoadOutput(new WritableOutput(body), () => body.end(), handled(done))
   }
 
-  private async get<Schema extends v.GenericSchema>(
-    path: string,
-    schema: Schema,
-  ): Promise<v.InferOutput<Schema>> {
-    const found = v.safeParse(schema, await this.api.ask('GET', path, this.signal))
-    if (found.success) return found.output
-    throw new ImageError('ENGINE_FAILED', `${path}: expected Docker's answer, found another`)
+  private async ids(): Promise<string[]> {
+    const images = checked('/images/json', IMAGES, await this.api.ask('GET', '/images/json', this.signal))
+    return images
+      .slice(0, MOST_IMAGES)
+      .map(({ Id }) => Id)
+      .filter((id) => isDigest(id))
   }
+
+  private async isByContainerd(): Promise<boolean> {
+    const { DriverStatus } = checked('/info', INFO, await this.api.ask('GET', '/info', this.signal))
+    return DriverStatus?.flat().some((text) => text.startsWith('io.containerd.')) === true
+  }
+}
+
+/** @throws ImageError ENGINE_FAILED for what is no answer of Docker's */
+function checked<Schema extends v.GenericSchema>(
+  path: string,
+  schema: Schema,
+  answer: unknown,
+): v.InferOutput<Schema> {
+  const found = v.safeParse(schema, answer)
+  if (found.success) return found.output
+  throw new ImageError('ENGINE_FAILED', `${path}: expected Docker's answer, found another`)
 }
 
 /** An archive on its way into the daemon: what the daemon says of it counts more than how the connection ended. */

@@ -12,8 +12,6 @@ export interface InOrder {
   /** As it was named; undefined for the caller's own output. */
   name: string | undefined
   output: ByteOutput
-  /** How many layers, from the lowest on, are left out: whoever reads has them. */
-  without?: number
 }
 
 /** A file: a docker-archive whose parts are written when they are ready. */

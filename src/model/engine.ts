@@ -3,6 +3,10 @@ import type { ByteOutput } from './destination.js'
 import type { Digest } from './digest.js'
 
 export interface Engine {
+  /** Resolves when it has answered. Until then nothing else need wait. @throws ImageError ENGINE_FAILED */
+  readonly ready: Promise<unknown>
+  /** Its images by ID; absent where it does not tell them by that. */
+  readonly images?: ImagesById
   /**
    * Has it take an image from a registry on this machine.
    * @param offer.reference what the image is called until it is published: `HOST:PORT/REPOSITORY:TAG`
@@ -22,6 +26,13 @@ export interface Engine {
   readonly archives?: ArchiveTaker
 }
 
+export interface ImagesById {
+  /** @throws ImageError ENGINE_FAILED */
+  has(imageId: Digest): Promise<boolean>
+  /** Gives an image that is there a further name. @throws ImageError ENGINE_FAILED */
+  name(imageId: Digest, name: string): Promise<void>
+}
+
 export interface PullOffer {
   reference: string
   name: string
@@ -35,9 +46,10 @@ export interface ArchiveTaker {
   readonly isElsewhere: boolean
   /**
    * How many of an image's layers, from the lowest on, an archive may leave out since they are there.
+   * @param like what an image is called that is likely to have them; undefined: all images are looked at
    * @throws ImageError ENGINE_FAILED
    */
-  present(diffIds: readonly Digest[]): Promise<number>
+  present(diffIds: readonly Digest[], like?: string): Promise<number>
   /** Takes a docker-archive: its `end` is the engine's word that it has the image. */
   open(): Promise<ByteOutput>
 }

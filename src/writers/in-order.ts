@@ -29,7 +29,7 @@ export async function writeInOrder(
   destination: InOrder,
   context: WriteContext,
 ): Promise<Finished> {
-  const { output, without = 0 } = destination
+  const { output } = destination
   const { workshop, passes, signal } = context
   checkLayerCount(image, context.emit)
   const stream = workshop.stream()
@@ -40,9 +40,9 @@ export async function writeInOrder(
   const onAbort = (): void => stop(aborted(signal.reason))
   signal.addEventListener('abort', onAbort)
   try {
-    const layers = image.layers.map((layer, i) => {
+    const layers = image.layers.map((layer) => {
       const passed = passes.of(layer)
-      return { layer, passed, bytes: i < without ? undefined : stream.queue(passed.then(written)) }
+      return { layer, passed, bytes: stream.queue(passed.then(written)) }
     })
     const archive = await Promise.race([writeArchive(image, layers, output, context), output.lost])
     const outcomes = new Map([[destination, { bytes: archive.bytes }]])
@@ -70,8 +70,7 @@ interface Archive {
 interface QueuedLayer {
   layer: Layer
   passed: Promise<Passed>
-  /** Undefined for one that is left out. */
-  bytes: Bytes | undefined
+  bytes: Bytes
 }
 
 async function writeArchive(
@@ -98,12 +97,10 @@ async function writeArchive(
     const summed = await passed
     const { diffId, size } = summed
     const member = layerMember(summed, diffId, image)
-    if (bytes !== undefined) {
-      await write(encodeHeader(member))
-      if (isReadBeside(summed, context)) beside.push(handled(context.passes.compare(layer)))
-      if (member.size > 0) await copyLayer(layer, summed, bytes, write, context)
-      await pad(paddingOf(member.size))
-    }
+    await write(encodeHeader(member))
+    if (isReadBeside(summed, context)) beside.push(handled(context.passes.compare(layer)))
+    if (member.size > 0) await copyLayer(layer, summed, bytes, write, context)
+    await pad(paddingOf(member.size))
     named.push({ diffId, member })
     written.push({ source, diffId, size })
     emit({ type: 'layer-streamed', number: i + 1, source, digest: diffId, size })

@@ -1,25 +1,32 @@
 /**
- * An image to engines: each is served it by a registry of its own, on a loopback port and under a path that cannot be
- * guessed, and asks for what it lacks. An engine that cannot connect to this machine gets a docker-archive.
+ * An image to engines. One that has it gives it its name. Any other is served it by a registry of its own, on a
+ * loopback port and under a path that cannot be guessed, and asks for what it lacks; where it takes archives, and has
+ * all but a little or cannot connect to this machine, it gets one of the layers that it lacks.
  */
 import { randomBytes } from 'node:crypto'
-import { ImageError } from '../errors.js'
+import { checkAborted, ImageError } from '../errors.js'
 import type { Served } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import type { Amount } from '../options.js'
 import { parseReference } from '../registry/reference.js'
 import { checkLayerCount } from './docker-archive.js'
-import { writeInOrder } from './in-order.js'
 import { type OfferedImage, offerImage } from './offered-image.js'
 import { OneImageServer } from './one-image-server.js'
 import { PackedLayers } from './packed-layers.js'
+import { writeUpperLayers } from './upper-layers.js'
 import type { Finished, WriteContext } from './written.js'
+
+/**
+ * Bytes that an archive is the faster way for. Of each layer that it has, Docker writes and syncs two files when it
+ * pulls (100 layers: about a second), and none when it loads; but it unpacks an archive when all of it is there.
+ */
+const LITTLE = 64 << 20
 
 /** An image that an engine has, but for its name. */
 interface Taken {
   destination: Served
-  /** What it is called until it is published. */
-  reference: string
+  /** What it is called until it is published; undefined for an image that was there. */
+  reference: string | undefined
   name: string
   taken: Amount
   present: Amount
@@ -39,7 +46,8 @@ export async function writeServed(
   const offered = await offerImage(image, context, packed)
   const all: Taken[] = []
   const discard = async (): Promise<void> => {
-    for (const { destination, reference } of all) await destination.engine.discard(reference)
+    for (const { destination, reference } of all)
+      if (reference !== undefined) await destination.engine.discard(reference)
   }
   try {
     for (const { destination, name } of named)
@@ -59,7 +67,9 @@ export async function writeServed(
     ),
     publish: async () => {
       for (const { destination, reference, name, taken, present } of all) {
-        await destination.engine.publish(reference, name)
+        const { engine } = destination
+        if (reference === undefined) await engine.images!.name(offered.imageId, name)
+        else await engine.publish(reference, name)
         emit({ type: 'image-taken', destination: destination.name, taken, present })
       }
     },
@@ -89,8 +99,30 @@ class Delivery {
   ) {}
 
   async run(): Promise<Taken> {
-    const { archives } = this.destination.engine
-    return (archives?.isElsewhere ? undefined : await this.pull()) ?? this.send()
+    const { archives, images } = this.destination.engine
+    if (await images?.has(this.offered.imageId)) return this.taken(undefined, () => false)
+    const pulled = archives?.isElsewhere ? undefined : ((await this.sendLittle()) ?? (await this.pull()))
+    return pulled ?? this.sendAll()
+  }
+
+  /** @returns undefined when an archive is not the faster way, or the engine does not take it */
+  private async sendLittle(): Promise<Taken | undefined> {
+    const { offered, destination, name, context } = this
+    const { archives } = destination.engine
+    if (archives === undefined) return undefined
+    const without = await archives.present(
+      offered.layers.map(({ diffId }) => diffId),
+      name,
+    )
+    const bytes = offered.layers.slice(without).reduce((sum, { descriptor }) => sum + descriptor.size, 0)
+    if (without === 0 || bytes > LITTLE) return undefined
+    try {
+      return await this.send(without)
+    } catch (error) {
+      checkAborted(context.signal)
+      if (!(error instanceof ImageError && error.code === 'ENGINE_FAILED')) throw error
+      return undefined
+    }
   }
 
   /** @returns undefined when the engine found no way to this machine, and takes archives */
@@ -115,21 +147,27 @@ class Delivery {
     }
   }
 
-  private async send(): Promise<Taken> {
-    const { image, offered, destination, context } = this
+  private async sendAll(): Promise<Taken> {
+    const { offered, destination, context } = this
     const { name, engine } = destination
-    const reference = `localhost/${randomBytes(16).toString('hex')}:latest`
-    const archives = engine.archives!
-    const without = await archives.present(offered.layers.map(({ diffId }) => diffId))
+    const without = await engine.archives!.present(offered.layers.map(({ diffId }) => diffId))
     const layers = without === 0 ? 'all layers' : `all but ${without} layers, which it has,`
     const message = `${name}: this machine cannot be reached from there: ${layers} are sent in an archive`
     context.emit({ type: 'warning', message })
-    const renamed = { ...image, names: [reference] }
-    await writeInOrder(renamed, { shape: 'in-order', name, output: await archives.open(), without }, context)
+    return this.send(without)
+  }
+
+  private async send(without: number): Promise<Taken> {
+    const { image, offered, destination } = this
+    const reference = `localhost/${randomBytes(16).toString('hex')}:latest`
+    const output = await destination.engine.archives!.open()
+    await writeUpperLayers({ image, offered, reference, without }, output, (digest) =>
+      this.tell('layer-taken', digest),
+    )
     return this.taken(reference, (i) => i >= without)
   }
 
-  private taken(reference: string, isTaken: (i: number) => boolean): Taken {
+  private taken(reference: string | undefined, isTaken: (i: number) => boolean): Taken {
     const { destination, name } = this
     const taken = { layers: 0, bytes: 0 }
     const present = { layers: 0, bytes: 0 }

@@ -8,11 +8,13 @@ import { after, describe, test } from 'node:test'
 import type { BuildResult } from '../../src/index.js'
 import { readImage } from '../support/archive.js'
 import { command, DockerEngine, skipWithout } from '../support/clients.js'
+import { falseCache } from '../support/false-cache.js'
 import { runCli, writeConf } from '../support/image.js'
 import { buildClosure, closureConf } from '../support/nix-closure.js'
 import { makeCertificate } from '../support/registry.js'
 import { type AsyncRun, resultOf, runAsync, startCli } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
+import { settled } from '../support/settled.js'
 
 const skip = skipWithout('dockerd', 'docker', 'nix-store', 'busybox')
 const root = scratchDirectory()
@@ -54,7 +56,10 @@ describe('docker-daemon', { skip }, async () => {
   const socket = join(root, 'docker', 'socket')
   const host = { DOCKER_HOST: `unix://${socket}` }
   const names = (): string[] =>
-    docker.call('images', '--format', '{{.Repository}}:{{.Tag}}').split('\n').sort()
+    docker
+      .call('images', '--filter', 'dangling=false', '--format', '{{.Repository}}:{{.Tag}}')
+      .split('\n')
+      .sort()
   const clear = (): void => {
     const ids = docker
       .call('images', '-aq')
@@ -63,6 +68,17 @@ describe('docker-daemon', { skip }, async () => {
     if (ids.length > 0) docker.call('rmi', '-f', ...new Set(ids))
   }
   const one = (result: BuildResult) => result.destinations![0]!
+  const base = runCli(conf).output
+  /** The image with another layer on top. */
+  const onTop = (name: string): string => {
+    const directory = join(root, name)
+    const path = join(directory, 'store', 'file')
+    mkdirSync(join(directory, 'store'), { recursive: true })
+    writeFileSync(path, `${name}\n`)
+    const options = { store_dir: join(directory, 'store'), store_layers: [[path]], from_image: base }
+    const { config } = JSON.parse(readFileSync(conf, 'utf8')) as { config: object }
+    return writeConf(directory, { ...options, config, repo_tag: 'top:latest' })
+  }
 
   test('the engine takes what it lacks, the image has its name and no other, the last line runs it', async () => {
     const first = await runAsync([conf, '-o', 'docker-daemon:'], host)
@@ -90,16 +106,64 @@ describe('docker-daemon', { skip }, async () => {
   })
 
   test('of an image that has another layer on top, only that is taken', async () => {
-    const top = join(root, 'top')
-    mkdirSync(join(top, 'store'), { recursive: true })
-    writeFileSync(join(top, 'store', 'file'), 'new\n')
-    const base = runCli(conf).output
-    const options = { store_dir: join(top, 'store'), store_layers: [[join(top, 'store', 'file')]] }
-    const onTop = writeConf(top, { ...options, from_image: base, repo_tag: 'top:latest' })
     resultOf(await runAsync([conf, '-o', 'docker-daemon:'], host))
-    const { taken, present } = one(resultOf(await runAsync([onTop, '-o', 'docker-daemon:'], host)))
+    const run = await runAsync([onTop('top'), '-o', 'docker-daemon:'], host)
+    const { taken, present } = one(resultOf(run))
     assert.deepEqual([taken!.layers, present!.layers], [2, 7])
     assert.equal(taken!.bytes, 10240 * 2)
+  })
+
+  test('an image that it has is only named, and of one like that of its name the upper layers are sent', async () => {
+    clear()
+    const asked: string[] = []
+    let refuses = false
+    const DOCKER_HOST = await apiProxy(socket, ({ url }, response) => {
+      const [, verb] = /^\/images\/(create|load)/.exec(url!) ?? []
+      if (verb !== undefined) asked.push(verb)
+      if (verb !== 'load' || !refuses) return false
+      response.writeHead(500).end(JSON.stringify({ message: 'no archives today' }))
+      return true
+    })
+    const asks = async (from: string, name: string): Promise<BuildResult> => {
+      asked.length = 0
+      return resultOf(await runAsync([from, '-o', `docker-daemon:${name}`], { DOCKER_HOST }))
+    }
+    await asks(conf, 'app')
+    assert.deepEqual(asked, ['create'])
+    assert.equal(one(await asks(conf, 'twice')).taken!.layers, 0)
+    assert.deepEqual(asked, [])
+    const sent = await asks(onTop('sent'), 'app')
+    assert.deepEqual(asked, ['load'])
+    assert.deepEqual([one(sent).taken!.layers, one(sent).present!.layers], [2, 7])
+    const [found] = JSON.parse(docker.call('inspect', 'app')) as { Id: string }[]
+    assert.equal(found!.Id, sent.imageId)
+    assert.equal(docker.run('app'), expected)
+    assert.deepEqual(names(), ['app:latest', 'twice:latest'])
+    refuses = true
+    const pulled = await asks(onTop('pulled'), 'app')
+    assert.deepEqual(asked, ['load', 'create'])
+    assert.deepEqual([one(pulled).taken!.layers, one(pulled).present!.layers], [2, 7])
+    assert.deepEqual(names(), ['app:latest', 'twice:latest'])
+  })
+
+  test('a digest that the cache has wrong is the error, and dropped: the next build has the image', async () => {
+    clear()
+    const store = join(root, 'stale', 'store')
+    mkdirSync(store, { recursive: true })
+    writeFileSync(join(store, 'file'), 'stale\n')
+    const paths = [join(store, 'file')]
+    const stale = writeConf(join(root, 'stale'), { store_dir: store, store_layers: [paths] })
+    await settled(...paths)
+    const cache = await falseCache(join(root, 'false-cache'), paths)
+    const failed = await runAsync([stale, '-o', 'docker-daemon:stale', '--cache', cache], host)
+    assert.equal(failed.status, 1)
+    assert.match(
+      failed.stderr,
+      /expected sha256:0+ as the cache remembers it, found sha256:.*\[CACHE_STALE\]/,
+    )
+    assert.deepEqual(docker.ids(), [''])
+    resultOf(await runAsync([stale, '-o', 'docker-daemon:stale', '--cache', cache], host))
+    assert.deepEqual(names(), ['stale:latest'])
   })
 
   test('a daemon that cannot connect to this machine is sent an archive, without what it has', async () => {
@@ -120,7 +184,7 @@ describe('docker-daemon', { skip }, async () => {
       /warning: docker-daemon:: this machine cannot be reached from there: all layers are sent in an archive/,
     )
     assert.deepEqual(docker.ids(), [imageId])
-    const again = await runAsync([conf, '-o', 'docker-daemon:again'], { DOCKER_HOST })
+    const again = await runAsync([onTop('elsewhere'), '-o', 'docker-daemon:again'], { DOCKER_HOST })
     assert.deepEqual(one(resultOf(again)).present!.layers, 7)
     assert.match(again.stderr, /all but 7 layers, which it has, are sent in an archive/)
     assert.deepEqual(names(), ['again:latest', 'app:latest'])
