@@ -14,7 +14,7 @@ import { type ClosureShape, makeClosure } from './closures.js'
 import { inNixStore } from './nix-store.js'
 import { CLI, type Measurement, measure } from './programs.js'
 import type { LoadResult } from './results.js'
-import { median } from './statistics.js'
+import { median, spread } from './statistics.js'
 
 const NEEDED = ['dockerd', 'docker', 'podman', 'nix-store']
 
@@ -95,9 +95,6 @@ function engineCases(
     runs.remembered.push([again, ours(conf, '--cache', cache)])
     runs.nothing.push([again, ours(conf)])
     passes.push(checksums(conf))
-    ours(changed, '--cache', cache)
-    engine.clear()
-    ours(conf, '--cache', cache)
     runs.one.push([other, ours(changed, '--cache', cache)])
   }
   engine.clear()
@@ -108,7 +105,9 @@ function engineCases(
       target,
       reference: median(pairsOf.map(([a]) => a!.seconds)),
       ours: median(pairsOf.map(([, b]) => b.seconds)),
+      oursSpread: spread(pairsOf.map(([, b]) => b.seconds)),
       ratio: median(pairsOf.map(([a, b]) => a!.seconds / b.seconds)),
+      ratioSpread: spread(pairsOf.map(([a, b]) => a!.seconds / b.seconds)),
       memory: Math.max(...pairsOf.map(([, b]) => b.memory)),
     }
   }
@@ -240,6 +239,8 @@ async function serveCase(conf: string): Promise<LoadResult> {
       title: 'serve, 8 clients at once',
       target: '< 350 MB',
       reference: null,
+      oursSpread: null,
+      ratioSpread: null,
       ours: (performance.now() - started) / 1000,
       ratio: null,
       memory: Number(/^VmHWM:\s+(\d+)/m.exec(status)![1]) * 1024,

@@ -29,13 +29,15 @@ export interface PushResult {
   note?: string
 }
 
-/** Into an engine. Seconds, bytes. */
+/** Into an engine. Seconds, bytes; least and greatest of the runs. */
 export interface LoadResult {
   title: string
   target: string
   reference: number | null
   ours: number
+  oursSpread: [number, number] | null
   ratio: number | null
+  ratioSpread: [number, number] | null
   memory: number
 }
 
@@ -117,12 +119,15 @@ function pushRow({ title, reference, ours, ratio, target, memory, note }: PushRe
   return `| ${cells.join(' | ')} |`
 }
 
-function loadRow({ title, reference, ours, ratio, target, memory }: LoadResult): string {
+function loadRow(result: LoadResult): string {
+  const { title, reference, ours, oursSpread, ratio, ratioSpread, target, memory } = result
+  const between = (values: [number, number] | null, digits: number): string =>
+    values === null ? '' : ` (${values.map((value) => value.toFixed(digits)).join('–')})`
   const cells = [
     title,
     reference === null ? '' : `${reference.toFixed(1)} s`,
-    `${ours.toFixed(2)} s`,
-    ratio === null ? '' : `**${ratio.toFixed(1)}**`,
+    `${ours.toFixed(2)} s${between(oursSpread, 2)}`,
+    ratio === null ? '' : `**${ratio.toFixed(1)}**${between(ratioSpread, 1)}`,
     target,
     `${(memory / 1e6).toFixed(0)} MB`,
   ]

@@ -1,4 +1,4 @@
-/** Every command line of the pages about engines and serving, run as it stands there. */
+/** Every command line of the pages about engines and serving, run as it stands there; README has some of them. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ const root = scratchDirectory()
 
 /** The lines of a page's shell blocks, in order; blocks keep their variables. */
 function blocksOf(page: string): string[][] {
-  const text = readFileSync(fileURLToPath(new URL(`../../../docs/${page}`, import.meta.url)), 'utf8')
+  const text = readFileSync(fileURLToPath(new URL(`../../../${page}`, import.meta.url)), 'utf8')
   return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, block]) => block!.trim().split('\n'))
 }
 
@@ -38,6 +38,17 @@ async function startServing(line: string, env: NodeJS.ProcessEnv): Promise<Child
   }
   return child
 }
+
+test('README: its recipes are those of docs/engines.md', () => {
+  const [recipes] = blocksOf('README.md')
+  const known = new Set(blocksOf('docs/engines.md').flat())
+  const lines = recipes!.filter((line) => !line.startsWith('#'))
+  assert.ok(lines.length >= 5)
+  assert.deepEqual(
+    lines.filter((line) => !known.has(line)),
+    [],
+  )
+})
 
 describe('the pages', { skip }, async () => {
   if (skip) return
@@ -77,7 +88,7 @@ describe('the pages', { skip }, async () => {
 
   test('docs/engines.md: each engine takes the image and runs it', async () => {
     const node = ['run', '-d', '-i', '--name', 'kind-control-plane', '-v', `${root}/c:/run/containerd`]
-    for (const block of blocksOf('engines.md')) {
+    for (const block of blocksOf('docs/engines.md')) {
       // A node of kind has containerd's socket below /run.
       if (block.join().includes('kind-control-plane')) command('docker', [...node, 'app', 'cat'], { env })
       const script = block.join('\n').replace('/run/k3s/containerd', join(root, 'c'))
@@ -95,7 +106,7 @@ describe('the pages', { skip }, async () => {
     symlinkSync('ca.pem', join(root, 'cert.pem'))
     writeFileSync(join(root, 'token'), 'a-token-of-some-length')
     const plain = `${await freePort()}`
-    for (const line of blocksOf('serving.md').flat()) {
+    for (const line of blocksOf('docs/serving.md').flat()) {
       // Ports of this machine may be taken.
       const port = line.includes('0.0.0.0') ? `${await freePort()}` : plain
       const here = line.replaceAll(':5000', `:${port}`)
