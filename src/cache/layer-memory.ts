@@ -42,7 +42,7 @@ export class LayerMemory {
 
   /** The same cache beside other layer files. */
   knowing(layers: KnownLayers): LayerMemory {
-    const memory = new LayerMemory(this.cache)
+    const memory = new LayerMemory(this.cache, this.isLasting)
     memory.know(layers)
     return memory
   }
