@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { command, skipWithout } from '../support/clients.js'
+import { command, DockerEngine, skipWithout } from '../support/clients.js'
 import { CLI } from '../support/image.js'
 import { LOCAL, SOURCE } from '../support/nix.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -15,14 +15,16 @@ function program(name: string, text: string): void {
   writeFileSync(join(root, 'bin', name), `#!/bin/sh\n${text}\n`, { mode: 0o755 })
 }
 
-describe('documents', { skip: skipWithout('nix-build', 'busybox', 'jq') }, () => {
+const skip = skipWithout('nix-build', 'busybox', 'jq', 'dockerd', 'docker')
+
+describe('documents', { skip }, async () => {
+  if (skip) return
+  const docker = await DockerEngine.start(join(root, 'docker'))
   for (const document of ['nix.md', 'closures.md', 'remote-builders.md']) {
     test(document, () => {
       mkdirSync(join(root, 'bin'), { recursive: true })
       program('stream-layered-image', `exec ${process.execPath} ${CLI} "$@"`)
       program('nix-build', `exec /usr/bin/nix-build "$@" ${LOCAL.map((word) => `'${word}'`).join(' ')}`)
-      // Whether an archive is whole is all that is asked here.
-      program('docker', '[ "$1" = load ] && tar -t > /dev/null')
       const work = join(root, document)
       mkdirSync(work)
       const busybox = command('nix-store', ['--add', '/bin/busybox'])
@@ -40,7 +42,7 @@ describe('documents', { skip: skipWithout('nix-build', 'busybox', 'jq') }, () =>
           cwd: work,
           encoding: 'utf8',
           timeout: 120_000,
-          env: { ...process.env, PATH: `${join(root, 'bin')}:${process.env.PATH}` },
+          env: { ...docker.env, PATH: `${join(root, 'bin')}:${process.env.PATH}` },
         })
         assert.equal(status, 0, `${line}\n${stderr}`)
       }
