@@ -95,8 +95,8 @@ const IMAGE = v.object({
 /** Drivers of Docker's own layer store; containerd's snapshotters have other names, but for some of the rest. */
 const OWN_DRIVERS = ['overlay2', 'vfs']
 
-/** Images that are asked for their layers, the newest first. */
-const MOST_IMAGES = 200
+/** Images that are asked for their layers, the newest first; elsewhere each question may be a connection by ssh. */
+const MOST_IMAGES = { here: 200, elsewhere: 20 }
 
 /** The load API. */
 class DockerArchives implements ArchiveTaker {
@@ -130,7 +130,7 @@ class DockerArchives implements ArchiveTaker {
   private async ids(): Promise<string[]> {
     const images = checked('/images/json', IMAGES, await this.api.ask('GET', '/images/json', this.signal))
     return images
-      .slice(0, MOST_IMAGES)
+      .slice(0, this.isElsewhere ? MOST_IMAGES.elsewhere : MOST_IMAGES.here)
       .map(({ Id }) => Id)
       .filter((id) => isDigest(id))
   }

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto'
 import { checkAborted, ImageError } from '../errors.js'
 import type { Served } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Amount } from '../options.js'
 import { parseReference } from '../registry/reference.js'
@@ -98,6 +99,10 @@ class Delivery {
     private readonly context: WriteContext,
   ) {}
 
+  private get diffIds(): Digest[] {
+    return this.offered.layers.map(({ diffId }) => diffId)
+  }
+
   async run(): Promise<Taken> {
     const { archives, images } = this.destination.engine
     if (await images?.has(this.offered.imageId)) return this.taken(undefined, () => false)
@@ -110,10 +115,7 @@ class Delivery {
     const { offered, destination, name, context } = this
     const { archives } = destination.engine
     if (archives === undefined) return undefined
-    const without = await archives.present(
-      offered.layers.map(({ diffId }) => diffId),
-      name,
-    )
+    const without = await archives.present(this.diffIds, name)
     const bytes = offered.layers.slice(without).reduce((sum, { descriptor }) => sum + descriptor.size, 0)
     if (without === 0 || bytes > LITTLE) return undefined
     try {
@@ -148,9 +150,10 @@ class Delivery {
   }
 
   private async sendAll(): Promise<Taken> {
-    const { offered, destination, context } = this
+    const { destination, context, diffIds } = this
     const { name, engine } = destination
-    const without = await engine.archives!.present(offered.layers.map(({ diffId }) => diffId))
+    const archives = engine.archives!
+    const without = (await archives.present(diffIds, this.name)) || (await archives.present(diffIds))
     const layers = without === 0 ? 'all layers' : `all but ${without} layers, which it has,`
     const message = `${name}: this machine cannot be reached from there: ${layers} are sent in an archive`
     context.emit({ type: 'warning', message })
