@@ -68,11 +68,13 @@ export function table(results: Results): string {
       `${(it.firstByte * 1000).toFixed(0)} ms`,
     ].join(' | '),
   )
-  const lines = [
-    '| case | reference | ours | times as fast | target | peak memory | CPU, reference / ours | first byte |',
-    '|---|---|---|---|---|---|---|---|',
-    ...rows.map((row) => `| ${row} |`),
-  ]
+  const lines: string[] = []
+  if (rows.length > 0)
+    lines.push(
+      '| case | reference | ours | times as fast | target | peak memory | CPU, reference / ours | first byte |',
+      '|---|---|---|---|---|---|---|---|',
+      ...rows.map((row) => `| ${row} |`),
+    )
   if (results.push.length > 0)
     lines.push(
       '',
