@@ -16,7 +16,8 @@ const PROJECT = fileURLToPath(new URL('../../../', import.meta.url))
 /** What is in docs/ is run beside what it tells of. */
 const DOCUMENTS = ['README.md']
 
-const SHELL = ['', 'sh', 'bash', 'console']
+/** Blocks of `sh` are recipes of docs/engines.md, and run with that page. */
+const SHELL = ['', 'bash', 'console']
 const blocks = DOCUMENTS.flatMap((name) =>
   codeBlocks(readFileSync(join(PROJECT, name), 'utf8')).map((block) => ({ name, ...block })),
 )
