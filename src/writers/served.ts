@@ -19,8 +19,8 @@ import type { Finished, WriteContext } from './written.js'
 
 /**
  * Bytes that an archive is the faster way for. Of each layer that it has, Docker writes and syncs two files when it
- * pulls, and none when it loads (100 layers: a third of a second on a quiet disk, seconds on a busy one); but it unpacks
- * an archive when all of it is there, and starts a process for that.
+ * pulls, and none when it loads (2 new layers on 99: 2.2 s in place of 2.8 s on a busy machine); but it unpacks an archive
+ * only when all of it is there.
  */
 const LITTLE = 64 << 20
 
