@@ -59,6 +59,8 @@ export interface Planned {
 /** @throws ImageError OPTION_INVALID, STORE_PATH_INVALID, LAYER_FILE_INVALID, OUTPUT_FAILED, and what a base fails with */
 export async function planImage(options: PlanOptions): Promise<Planned> {
   const { signal, created = FIRST_SECOND, mtime = FIRST_SECOND, known = [] } = options
+  if (options.output === '')
+    throw new ImageError('OPTION_INVALID', '--output: expected a directory, found ""')
   const roots = rootsOf(options)
   const repoTag = imageName(options.tag, roots[0]!)
   const owner = ownerOf({ owner: options.owner, mtime })
@@ -126,10 +128,12 @@ function treeOf(options: PlanOptions, roots: readonly string[], closure: Closure
   return tree
 }
 
-/** A file is found from anywhere; other transports stay as they are named. */
+/** What lies on this machine is found from anywhere; a docker-archive is named as the script takes it. */
 function absolute(image: string): string {
-  const [, file] = /^(?:docker-archive:)?([^:]+)$/s.exec(image) ?? []
-  return file === undefined ? image : resolve(file)
+  const [, scheme, path = '', tag = ''] = /^([a-z][a-z0-9+-]*):([^:]*)(.*)$/s.exec(image) ?? []
+  if (scheme === undefined) return resolve(image)
+  if (scheme === 'docker-archive') return resolve(`${path}${tag}`)
+  return scheme === 'oci' || scheme === 'oci-archive' ? `${scheme}:${resolve(path)}${tag}` : image
 }
 
 async function layersOf(

@@ -41,6 +41,10 @@ export async function sumLayer(options: LayerOptions): Promise<void> {
   const roots = rootsOf(options)
   const closure = await readClosure(roots, options.registration, signal)
   const paths = pathsOf(roots, closure, options)
+  if (paths.length === 0)
+    throw new ImageError('OPTION_INVALID', 'expected a path that no other layer has, found none', {
+      hint: 'such a layer would be empty: leave it out',
+    })
   const narHashes = paths.map((path) => closure.get(path)!.narHash)
   await inBuild({ threads, signal }, async ({ workshop }) => {
     const file = compression && PartialFile.create(blobPath!)

@@ -1,10 +1,11 @@
 /** Layers that need no checksum pass, since layer files tell what it would find. They are believed as a cache is. */
+import { statSync } from 'node:fs'
 import { ImageError } from '../errors.js'
-import type { BlobCompression } from '../model/compression.js'
+import { type BlobCompression, PLAIN } from '../model/compression.js'
 import type { Blob, LayerKey } from '../model/layer.js'
 import type { Owner } from '../model/owner.js'
 import { blobName, fitsName } from './entry.js'
-import { blobOf, checkOwner, type LayerFile, MAKE_ANEW, readLayerFile } from './layer-file.js'
+import { blobOf, checkOwner, type LayerFile, MAKE_ANEW, readLayerFile, unfit } from './layer-file.js'
 import { narKey } from './layer-keys.js'
 import type { NarHashes } from './nar-hashes.js'
 
@@ -45,6 +46,7 @@ export class KnownLayers {
         continue
       }
       checkHashes(path, file, key.narHashes!)
+      checkSizes(path, file, key)
       this.byKey.set(key.text, { path, file })
     }
   }
@@ -52,16 +54,19 @@ export class KnownLayers {
   find(key: LayerKey, compression: BlobCompression): Blob | undefined {
     const known = this.byKey.get(key.text)
     const blob = known && blobOf(known.file, compression)
-    if (blob === undefined || !fitsName(blobName(key, compression), blob)) return undefined
+    if (blob === undefined) return undefined
     this.used.add(key.text)
     return blob
   }
 
-  /** The file that holds the layer's blob. */
+  /** The file that holds the layer's blob. @throws ImageError LAYER_FILE_INVALID when there is no such file */
   blobFile(key: LayerKey, compression: BlobCompression): string | undefined {
     const known = this.byKey.get(key.text)
     if (compression.kind === 'none' || known === undefined) return undefined
-    return blobOf(known.file, compression) && known.file.blob?.file
+    const file = blobOf(known.file, compression) && known.file.blob?.file
+    if (file !== undefined && !statSync(file, { throwIfNoEntry: false })?.isFile())
+      throw unfit(known.path, `its blob, the file ${file}`, 'no file there')
+    return file
   }
 
   /** The error for a layer that is not what its layer file says; undefined when there is none. */
@@ -73,6 +78,18 @@ export class KnownLayers {
       `${what}: expected ${expected} as the layer file ${known.path} says, found ${found}`,
       { hint: MAKE_ANEW },
     )
+  }
+}
+
+function checkSizes(path: string, file: LayerFile, key: LayerKey): void {
+  for (const compression of [PLAIN, file.blob?.compression ?? PLAIN]) {
+    const blob = blobOf(file, compression)!
+    if (!fitsName(blobName(key, compression), blob))
+      throw unfit(
+        path,
+        'sizes and digests of a layer and its blob',
+        `${blob.size} and ${blob.blobSize} bytes, ${blob.diffId} and ${blob.digest}`,
+      )
   }
 }
 

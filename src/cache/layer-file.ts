@@ -50,7 +50,10 @@ const DIGEST = v.custom<Digest>(isDigest, 'a digest')
 const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
 const LAYER = v.object({
   version: v.literal(VERSION),
-  paths: v.array(v.object({ path: v.string(), narHash: v.string() })),
+  paths: v.pipe(
+    v.array(v.object({ path: v.string(), narHash: v.string() })),
+    v.minLength(1, 'expected a path'),
+  ),
   owner: v.object({
     mtime: v.pipe(v.number(), v.safeInteger()),
     uid: COUNT,
@@ -82,7 +85,8 @@ export function readLayerFile(path: string): LayerFile {
     throw unfit(path, 'JSON', 'something else')
   }
   const { version } = (document ?? {}) as { version?: unknown }
-  if (version !== VERSION) throw unfit(path, `the format version ${VERSION}`, `${version ?? 'none'}`)
+  if (version !== VERSION)
+    throw unfit(path, `the format version ${VERSION}`, JSON.stringify(version) ?? 'none')
   const result = v.safeParse(LAYER, document)
   if (!result.success)
     throw unfit(path, `a layer's fields`, `${v.getDotPath(result.issues[0])}: ${result.issues[0].message}`)
@@ -119,7 +123,8 @@ export function blobOf(
   return { diffId, size, digest: blob.digest, blobSize: blob.size }
 }
 
-function unfit(path: string, expected: string, found: string): ImageError {
+/** The error for a layer file that is damaged, or not of this image. */
+export function unfit(path: string, expected: string, found: string): ImageError {
   return new ImageError('LAYER_FILE_INVALID', `layer file ${path}: expected ${expected}, found ${found}`, {
     hint: MAKE_ANEW,
   })

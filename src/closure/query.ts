@@ -1,5 +1,6 @@
 /** Closures as the Nix store itself knows them. */
 import { realpathSync } from 'node:fs'
+import { normalize } from 'node:path'
 import { isStorePath, nixStore, nixStoreDir, nixStoreText, parts } from '../cache/nix-store.js'
 import { attempt, ImageError } from '../errors.js'
 import { type Closure, closureOf, type StorePath } from './closure.js'
@@ -13,9 +14,9 @@ const MOST_REFERENCES = 4096
  * @throws ImageError STORE_PATH_INVALID when it leads to no store path, or to a derivation
  */
 export function storePathOf(name: string, storeDir = nixStoreDir()): string {
-  const isInStore = name.startsWith(`${storeDir}/`)
+  const isInStore = normalize(name).startsWith(`${storeDir}/`)
   const real = isInStore
-    ? name
+    ? normalize(name)
     : attempt('STORE_PATH_INVALID', `cannot find ${name}`, () => realpathSync(name), HINT)
   const path = real.startsWith(`${storeDir}/`)
     ? `${storeDir}/${real.slice(storeDir.length + 1).split('/', 1)[0]}`

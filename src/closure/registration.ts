@@ -2,6 +2,7 @@
  * What a store's database says of paths, as a file: `nix-store --dump-db` prints it, and `closureInfo` of nixpkgs writes
  * it for the inside of a build. For each path the lines path, NAR hash, NAR size, deriver, number of references, references.
  */
+import { isStorePath, nixStoreDir } from '../cache/nix-store.js'
 import { ImageError } from '../errors.js'
 import { nixBase32 } from '../layers/nar.js'
 import type { Closure, StorePath } from './closure.js'
@@ -10,7 +11,7 @@ import type { Closure, StorePath } from './closure.js'
  * @param source what to call it in messages
  * @throws ImageError STORE_PATH_INVALID naming the line
  */
-export function parseRegistration(text: string, source: string): Closure {
+export function parseRegistration(text: string, source: string, storeDir = nixStoreDir()): Closure {
   const lines = text.split('\n')
   const paths = new Map<string, StorePath>()
   let at = 0
@@ -25,7 +26,7 @@ export function parseRegistration(text: string, source: string): Closure {
       },
     )
   }
-  const isPath = (found: string): boolean => /^\/[^\0]*$/.test(found)
+  const isPath = (found: string): boolean => isStorePath(found, storeDir)
   const isNumber = (found: string): boolean => /^\d{1,15}$/.test(found)
   while (at < lines.length) {
     if (lines[at] === '' && lines.slice(at).every((rest) => rest === '')) break
@@ -36,7 +37,13 @@ export function parseRegistration(text: string, source: string): Closure {
     const count = Number(line('how many references there are', isNumber))
     const references: string[] = []
     while (references.length < count) references.push(line('a reference', isPath))
-    paths.set(path, { path, narHash, size, references: references.filter((it) => it !== path) })
+    const before = paths.get(path)
+    if (before !== undefined && before.narHash !== narHash)
+      throw new ImageError(
+        'STORE_PATH_INVALID',
+        `${source}: line ${at}: expected one NAR hash of ${path}, found ${before.narHash} and ${narHash}`,
+      )
+    paths.set(path, { path, narHash, size, references: [...new Set(references)].filter((it) => it !== path) })
   }
   return paths
 }

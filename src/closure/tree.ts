@@ -16,14 +16,26 @@ export const DIRECTORY: Node = { kind: 'directory', mode: 0o755 }
 /** Not the image's own: engines mount there, and the store's paths are there already. */
 const LEFT_OUT = new Set(['nix', 'proc', 'sys', 'dev'])
 
-/** Adds a node, with directories for it where they are missing. What is there stays. */
+/**
+ * Adds a node, with directories for it where they are missing. What is there stays.
+ * @throws ImageError OPTION_INVALID where a link or a file is in the place of a directory
+ */
 export function addNode(tree: Tree, path: string, node: Node): void {
   const names = path.split('/')
-  for (let i = 1; i < names.length; i++) {
-    const parent = names.slice(0, i).join('/')
-    if (!tree.has(parent)) tree.set(parent, DIRECTORY)
-  }
-  if (!tree.has(path)) tree.set(path, node)
+  for (let i = 1; i < names.length; i++) addDirectory(tree, names.slice(0, i).join('/'), DIRECTORY)
+  if (node.kind === 'directory') addDirectory(tree, path, node)
+  else if (!tree.has(path)) tree.set(path, node)
+}
+
+function addDirectory(tree: Tree, path: string, node: Node): void {
+  const before = tree.get(path)
+  if (before === undefined) tree.set(path, node)
+  else if (before.kind !== 'directory')
+    throw new ImageError(
+      'OPTION_INVALID',
+      `expected /${path} to be a directory, found ${before.kind === 'link' ? before.from : 'a file'}`,
+      { hint: 'leave the path that has it out of --copy-to-root' },
+    )
 }
 
 /**
@@ -95,9 +107,11 @@ export function addCertificates(tree: Tree, paths: readonly string[]): void {
     addNode(tree, place, { kind: 'link', target: bundle, from: bundle })
 }
 
-/** For everybody's files, each removable by its owner alone. */
+/** For everybody's files, each removable by its owner alone, whatever a path has there. @throws ImageError OPTION_INVALID */
 export function addTmp(tree: Tree): void {
-  addNode(tree, 'tmp', { kind: 'directory', mode: 0o1777 })
+  const tmp: Node = { kind: 'directory', mode: 0o1777 }
+  addNode(tree, 'tmp', tmp)
+  tree.set('tmp', tmp)
 }
 
 /** What is at a path, links followed; undefined also where a directory of the path is none. */

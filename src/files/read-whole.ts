@@ -1,6 +1,6 @@
 import { closeSync, constants, createReadStream, fstatSync, openSync } from 'node:fs'
 import { addAbortSignal, type Readable } from 'node:stream'
-import { aborted, attempt, type ErrorCode } from '../errors.js'
+import { aborted, attempt, type ErrorCode, ImageError } from '../errors.js'
 
 /**
  * The whole of a small file, which may be a pipe: one that nobody writes to is waited for with the event loop served, and
@@ -28,6 +28,9 @@ export async function readWhole(
   return Buffer.concat(pieces)
 }
 
+/** Bytes: a registration of 100,000 paths has fewer. */
+const LARGEST_TEXT = 128 << 20
+
 /**
  * The text of a small file, which may be a pipe.
  * @param about a sentence that the reason ends: `cannot read x`
@@ -39,8 +42,10 @@ export async function readText(
   about: string,
   signal: AbortSignal | undefined,
 ): Promise<string> {
-  const bytes = await attempt(code, about, () => readWhole(from, signal))
-  return bytes!.toString()
+  const bytes = await attempt(code, about, () => readWhole(from, signal, LARGEST_TEXT))
+  if (bytes === undefined)
+    throw new ImageError(code, `${about}: expected at most ${LARGEST_TEXT} bytes, found more`)
+  return bytes.toString()
 }
 
 async function open(path: string): Promise<Readable> {

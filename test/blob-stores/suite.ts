@@ -17,7 +17,7 @@ export interface Place {
   /** Opens it to read what was published. */
   read(signal?: AbortSignal): Promise<BlobReader & { close(): Promise<void> }>
   /** Changes a byte of a blob behind the store's back; undefined where that cannot be done. */
-  damage: ((blob: Descriptor) => void) | undefined
+  damage(blob: Descriptor): void
 }
 
 export interface Traits {
@@ -323,9 +323,8 @@ export function blobStoreSuite(
       assert.deepEqual(await reading(place, (again) => again.manifest('v1')), image.manifest)
     })
 
-    test('a damaged blob or manifest is an error before its last piece', async (t) => {
+    test('a damaged blob or manifest is an error before its last piece', async () => {
       const place = await newPlace()
-      if (place.damage === undefined) return t.skip('nothing can be damaged there')
       const image = makeImage([600_000])
       const [{ descriptor }] = image.layers as [Blob]
       await publish(place, (store) => putImage(store, image, 'v1'))

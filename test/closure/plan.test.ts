@@ -181,6 +181,18 @@ describe('plan', { skip }, () => {
     const again = plan(app, '-t', 'base:1')
     for (const name of ['layer.tar', 'checksum'])
       command('cmp', [`${first.directory}/customisation/${name}`, `${again.directory}/customisation/${name}`])
+    const layout = `oci:${join(root, 'base-layout')}`
+    assert.equal(cli(first.directory, '-o', `${layout}:a`).status, 0)
+    const below = spawnSync(
+      process.execPath,
+      [CLI, 'plan', app, '--from', 'oci:base-layout:a', '-o', 'on-layout'],
+      {
+        cwd: root,
+      },
+    )
+    assert.equal(below.status, 0, String(below.stderr))
+    const onLayout = JSON.parse(readFileSync(join(root, 'on-layout/conf.json'), 'utf8')) as ConfDocument
+    assert.equal(onLayout.from_image, `${layout}:a`)
     const { conf, directory } = plan(app, '--from', base, '--max-layers', '7')
     assert.equal(conf.store_layers.length, 2)
     assertSameAsOracle(join(directory, 'conf.json'))
@@ -269,6 +281,27 @@ describe('plan', { skip }, () => {
       /found paths that refer to each other: .*-library/,
       `${app}\n${hash}\n1\n\n1\n${library}\n${library}\n${hash}\n1\n\n1\n${app}\n`,
     )
+    refused_(
+      /line 6: expected a reference, found "\/etc"/,
+      `${app}\n${hash}\n1\n\n1\n/etc\n/etc\n${hash}\n1\n\n0\n`,
+    )
+    refused_(
+      /line 1: expected a store path, found "\/nix\/store\/\.\./,
+      `/nix/store/../../etc\n${hash}\n1\n\n0\n`,
+    )
+    refused_(
+      /expected one NAR hash of .*-app, found sha256:0/,
+      `${app}\n${hash}\n1\n\n0\n${app}\n${'1'.repeat(64)}\n1\n\n0\n`,
+    )
+    refused(/--output: expected a directory, found ""/, 'plan', app, '-o', '')
+    refused(
+      /registration \/dev\/zero: expected at most \d+ bytes/,
+      'plan',
+      app,
+      '--registration',
+      '/dev/zero',
+      ...out,
+    )
     assert.ok(!existsSync(join(root, 'refused')))
   })
 
@@ -331,6 +364,20 @@ describe('plan', { skip }, () => {
       )
       with_(/expected JSON, found something else/, change(file, /^\{/, '['))
       with_(/cannot read the layer file \/nowhere/, '/nowhere')
+      with_(/expected sizes and digests of a layer/, change(file, /"size":\d+/, '"size":10241'))
+      with_(
+        /expected a layer's fields, found paths: expected a path/,
+        change(file, /"paths":\[.*?\]/, '"paths":[]'),
+      )
+      refused(
+        /expected a path that no other layer has, found none/,
+        'layer',
+        app,
+        '--without',
+        file,
+        '-o',
+        join(root, 'x'),
+      )
       const other = layerOf('both.json', library, app)
       const run = runTo(join(root, 'other.tar'), process.execPath, [CLI, conf, '--known', other])
       assert.match(
@@ -366,6 +413,26 @@ describe('plan', { skip }, () => {
       const lying = join(plan(app, '--known', lie).directory, 'conf.json')
       refused(/as the layer file .* says, found sha256:/, lying, ...to('bad'))
       assert.equal(cli(directory, '--verify', ...to('verified')).status, 0)
+      // All of it another layer's, so that only reading the layer itself tells.
+      const other = layerOf('other.json', library, '--compress', 'zstd:5', '--blob', join(root, 'other.blob'))
+      const {
+        diffId,
+        size,
+        blob: otherBlob,
+      } = JSON.parse(readFileSync(other, 'utf8')) as Record<string, unknown>
+      const whole = JSON.parse(readFileSync(file, 'utf8')) as object
+      writeFileSync(join(root, 'lie.json'), JSON.stringify({ ...whole, diffId, size, blob: otherBlob }))
+      const liar = plan(app, '--known', join(root, 'lie.json')).directory
+      refused(/as the layer file .*lie\.json says, found sha256:/, liar, '--verify', ...to('liar'))
+      for (const place of ['nowhere', '/dev/zero', '']) {
+        const without = change(file, /"file":"[^"]*"/, `"file":"${place}"`)
+        const planned = plan(app, '--known', without).directory
+        refused(
+          /layer file .*: expected its blob, the file .*, found no file there/,
+          planned,
+          ...to('no-blob'),
+        )
+      }
     })
 
     test('what the store no longer has right makes no layer file', () => {
