@@ -72,16 +72,17 @@ function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, options
       out.advance(count)
       left -= count
     }
-    if (recheck)
-      expectSame(
-        pythonRepr(path),
-        entry,
-        attemptRead(path, () => fstatSync(fd)),
-      )
+    if (recheck) recheckFile(entry, path, fd)
   } finally {
     closeSync(fd)
   }
   out.zeros(paddingOf(entry.size))
+}
+
+/** @param fd of the file, opened when it was read @throws ImageError FILE_CHANGED when it is not what was planned */
+export function recheckFile(entry: Readonly<Entry>, path: string, fd: number): void {
+  const stats = attemptRead(path, () => fstatSync(fd))
+  expectSame(pythonRepr(path), entry, stats)
 }
 
 function recheckDirectory(entry: Readonly<Entry>, path: string): void {

@@ -7,7 +7,7 @@ import type { FileRange, Recipe } from '../model/recipe.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
 import { endOfArchiveLength, paddingOf } from '../tar/header.js'
-import { attemptRead, OPEN_FLAGS } from './archive.js'
+import { attemptRead, OPEN_FLAGS, recheckFile } from './archive.js'
 import { changed, expectSame } from './fingerprint.js'
 import { headersOf } from './layer-headers.js'
 import { type Entry, Kind, type PlanCursor, readPlan } from './plan.js'
@@ -77,11 +77,7 @@ function writeFile(entry: Readonly<Entry>, path: string, window: Window): void {
         if (count === 0) throw changed(pythonRepr(path), `${entry.size} bytes`, `${from}`)
         done += count
       }
-      expectSame(
-        pythonRepr(path),
-        entry,
-        attemptRead(path, () => fstatSync(fd)),
-      )
+      recheckFile(entry, path, fd)
     } finally {
       closeSync(fd)
     }

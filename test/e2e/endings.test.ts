@@ -192,17 +192,7 @@ describe('a file system that fails', { skip: skipWithout('strace', 'mount') }, (
   for (const [kind, name] of kinds) {
     test(`${kind} whose first sync gives EIO: one error, no image`, () => {
       const out = directory()
-      const inject = [
-        '-f',
-        '-qq',
-        '-o',
-        '/dev/null',
-        '-e',
-        'trace=fsync',
-        '-e',
-        'inject=fsync:error=EIO:when=1',
-      ]
-      const args = [...inject, process.execPath, CLI, conf, '-o', name(out)]
+      const args = [...failingSync(1), process.execPath, CLI, conf, '-o', name(out)]
       const { status, stderr } = spawnSync('strace', args, {
         encoding: 'utf8',
         timeout: 120_000,
@@ -240,17 +230,7 @@ describe('a file system that fails', { skip: skipWithout('strace', 'mount') }, (
     const index = readFileSync(join(out, 'index.json'), 'utf8')
     let failed = 0
     for (let n = 1; n < 50; n++) {
-      const inject = [
-        '-f',
-        '-qq',
-        '-o',
-        '/dev/null',
-        '-e',
-        'trace=fsync',
-        '-e',
-        `inject=fsync:error=EIO:when=${n}`,
-      ]
-      const args = [...inject, process.execPath, CLI, other, '-o', `oci:${out}:two`]
+      const args = [...failingSync(n), process.execPath, CLI, other, '-o', `oci:${out}:two`]
       const { status, stderr } = spawnSync('strace', args, {
         encoding: 'utf8',
         timeout: 120_000,
@@ -270,3 +250,8 @@ describe('a file system that fails', { skip: skipWithout('strace', 'mount') }, (
     assert.ok(failed > 3, `${failed}`)
   })
 })
+
+/** Arguments of strace that have the nth fsync fail with EIO. */
+function failingSync(n: number): string[] {
+  return ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync', '-e', `inject=fsync:error=EIO:when=${n}`]
+}
