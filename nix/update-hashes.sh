@@ -2,6 +2,7 @@
 # Writes nix/hashes.json anew: the hashes of the packages that package-lock.json names, for each platform.
 # Needs npm, nix-hash and a network.
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -13,7 +14,9 @@ modules() {
   cd "$work/$1"
   npm ci --ignore-scripts --no-audit --no-fund --os=linux --cpu="$1" --libc=glibc >&2
   rm -f node_modules/.package-lock.json
-  node -p "'sha256-' + Buffer.from('$(nix-hash --type sha256 node_modules)', 'hex').toString('base64')"
+  local hash
+  hash=$(nix-hash --type sha256 node_modules)
+  node -p "'sha256-' + Buffer.from('$hash', 'hex').toString('base64')"
 }
 
 x64=$(modules x64)

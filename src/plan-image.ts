@@ -18,7 +18,7 @@ import { writeWhole } from './files/partial-file.js'
 import { readText } from './files/read-whole.js'
 import { inBuild } from './in-build.js'
 import type { Owner } from './model/owner.js'
-import { readConf } from './spec/conf.js'
+import { isArchive, openConfFile } from './sources/conf-file.js'
 
 export interface ClosureOptions {
   /** Store paths, or links to them. */
@@ -190,14 +190,20 @@ function without(closure: Closure, taken: ReadonlySet<string>): Closure {
   )
 }
 
+/** Whether it is a configuration's name rather than an image's: what has no transport, and is no archive. */
+async function isConfName(name: string): Promise<boolean> {
+  return !/^[a-z][a-z0-9+-]*:/.test(name) && !(await isArchive(name))
+}
+
 /** How many layers the base has, and what an earlier image has in its layers. */
 async function readImages(
   from: string | null,
   layeringFrom: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ base: number; previous: Layers }> {
-  const isConf = layeringFrom !== undefined && /(^|\/)[^:]*\.json$/.test(layeringFrom)
-  const previous = isConf ? readConf(layeringFrom).storeLayers : []
+  const isConf = layeringFrom !== undefined && (await isConfName(layeringFrom))
+  const never = new AbortController().signal
+  const previous = isConf ? (await openConfFile(layeringFrom, () => {}, signal ?? never)).storeLayers : []
   const image = isConf ? undefined : layeringFrom
   if (from === null && image === undefined) return { base: 0, previous }
   return inBuild({ signal }, async ({ openImage }) => ({

@@ -68,9 +68,13 @@ export async function sumLayer(options: LayerOptions): Promise<void> {
 }
 
 function compressionOf({ compression, blob }: LayerOptions): BlobCompression | undefined {
-  if ((compression === undefined || compression.kind === 'none') !== (blob === undefined))
-    throw new ImageError('OPTION_INVALID', 'expected both --compress KIND and --blob FILE, found one of them')
-  if (compression === undefined) return undefined
+  const isPacked = compression !== undefined && compression.kind !== 'none'
+  if (isPacked !== (blob !== undefined))
+    throw new ImageError(
+      'OPTION_INVALID',
+      `expected both --compress gzip or zstd and --blob FILE, or neither, found ${isPacked ? 'no file' : 'no compression'}`,
+    )
+  if (!isPacked) return undefined
   checkCompression(compression)
   return { kind: compression.kind, level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level }
 }

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { attempt, ImageError } from '../errors.js'
-import { readRegular } from '../files/open-regular.js'
+import { readRegular, readStart } from '../files/open-regular.js'
 import { readWhole } from '../files/read-whole.js'
 import { type Conf, decodeConf } from '../spec/conf.js'
 
@@ -24,6 +24,7 @@ type Gunzip = (bytes: Buffer, limits: { maxOutputLength: number }) => Buffer
  */
 export async function openConfFile(name: string, found: Found, signal: AbortSignal): Promise<Conf> {
   const path = pathOf(name)
+  if (path !== '-' && (await isArchive(path))) throw noConfiguration(path, ARCHIVE)
   const bytes = await readFile(path, signal)
   if (!isScript(bytes)) return decodeConf(checkArchive(bytes, path), shown(path))
   const named = configurationOf(bytes, path)
@@ -49,6 +50,27 @@ export function readConfFile(name: string, found: Found, gunzip: Gunzip): { conf
   const named = configurationOf(bytes, path)
   found(named, path)
   return { conf: decodeConf(read(named), named), files: [path, named] }
+}
+
+/** What is read of a file to tell what it is, in bytes: gzip data give at least a tar header of it. */
+const HEAD = 64 << 10
+
+/** Whether a file is an archive already, plain or compressed, of any size. */
+export async function isArchive(path: string): Promise<boolean> {
+  if (!isFile(path)) return false
+  const head = unreadable(path, () => readStart(path, HEAD))
+  if (/^(?:\xfd7zXZ\0|\x28\xb5\x2f\xfd)/.test(head.toString('latin1', 0, 6))) return true
+  if (!isGzip(head)) return isTar(head)
+  const { constants, gunzipSync } = await import('node:zlib')
+  try {
+    return isTar(gunzipSync(head, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: LIMIT }))
+  } catch {
+    return false
+  }
+}
+
+function isTar(bytes: Buffer): boolean {
+  return bytes.toString('latin1', 257, 262) === 'ustar'
 }
 
 /** @throws ImageError CONF_UNREADABLE, CONF_INVALID for a directory without a configuration */
@@ -118,12 +140,13 @@ function configurationOf(script: Buffer, path: string): string {
 
 /** @returns the bytes, when they are none of an image that is made already */
 function checkArchive(bytes: Buffer, path: string): Buffer {
-  if (bytes.toString('latin1', 257, 262) === 'ustar') throw noConfiguration(path, 'a tar archive')
+  if (isTar(bytes)) throw noConfiguration(path, ARCHIVE)
   if (bytes.length > 0 && !/^[\s{]/.test(bytes.toString('latin1', 0, 1)) && STORE_PATH.test(path))
     throw noConfiguration(path, 'another file')
   return bytes
 }
 
+const ARCHIVE = 'a tar archive'
 const STORE_PATH = /\/[0-9a-df-np-sv-z]{32}-[^/]*(?:\/|$)/
 
 function noConfiguration(path: string, found: string): ImageError {
@@ -136,8 +159,8 @@ function noConfiguration(path: string, found: string): ImageError {
 
 function hintFor(path: string, found = ''): string {
   if (path.endsWith('.drv')) return 'it is not built yet: nix-build it, and name what that prints'
-  if (found === 'a tar archive')
-    return `an image that is made already goes on with: stream-layered-image copy ${shown(path)} -o DESTINATION`
+  if (found === ARCHIVE)
+    return `an image that is made already goes on with: stream-layered-image copy ${path === '-' ? 'FILE' : path} -o DESTINATION`
   if (STORE_PATH.test(path))
     return `for an image of a store path: stream-layered-image plan ${path} -o DIR, then stream-layered-image DIR`
   return 'dockerTools.streamLayeredImage has it as its attribute conf: nix-build -A myImage.conf'

@@ -216,7 +216,7 @@ describe('plan', { skip }, () => {
     const archive = join(root, 'first.tar')
     assert.equal(runTo(archive, process.execPath, [CLI, first.directory]).status, 0)
     assert.equal(first.conf.store_layers.length, 2)
-    for (const previous of [join(first.directory, 'conf.json'), layout, archive])
+    for (const previous of [join(first.directory, 'conf.json'), first.directory, layout, archive])
       assert.deepEqual(plan(app, '--layering-from', previous).conf.store_layers, first.conf.store_layers)
   })
 
@@ -451,7 +451,7 @@ describe('plan', { skip }, () => {
         join(root, 'no.json'),
       )
       refused(
-        /expected both --compress KIND and --blob FILE/,
+        /expected both --compress gzip or zstd and --blob FILE, or neither, found no file/,
         'layer',
         library,
         '--compress',
@@ -459,6 +459,8 @@ describe('plan', { skip }, () => {
         '-o',
         join(root, 'no.json'),
       )
+      const none = ['layer', library, '--compress', 'none', '-o', join(root, 'no.json')]
+      refused(/expected both .*, found no compression/, ...none, '--blob', join(root, 'b'))
       assert.ok(!existsSync(join(root, 'no.json')))
     })
   })

@@ -74,6 +74,17 @@ test('what is no configuration gets an error that says what to do', () => {
   const { output } = runCli(conf)
   refused(output, /found a tar archive.*\n.*hint: .*stream-layered-image copy/)
   refused(write('image.tar.gz', gzipSync(readFileSync(output))), /found a tar archive/)
+  const large = Buffer.concat([readFileSync(output), Buffer.alloc(65 << 20)])
+  for (const image of [write('large.tar', large), write('large.tar.gz', gzipSync(large, { level: 1 }))])
+    refused(image, /found a tar archive.*\n.*hint: .*stream-layered-image copy \//)
+  for (const [name, magic] of [
+    ['image.xz', '\xfd7zXZ\0'],
+    ['image.zst', '\x28\xb5\x2f\xfd'],
+  ] as const)
+    refused(
+      write(name, Buffer.from(`${magic}x`, 'latin1')),
+      /found a tar archive.*\n.*stream-layered-image copy/,
+    )
   refused(write('broken.gz', gzipSync('{"a": 1}').subarray(0, 12)), /gzip data that is damaged/)
   refused(write('bomb.gz', gzipSync(Buffer.alloc(65 << 20))), /damaged or too large/)
 })
