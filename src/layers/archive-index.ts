@@ -109,8 +109,9 @@ async function readMembers(
       let mayBeJson: boolean | undefined
       body.on('data', (data) => {
         const chunk = data as Buffer
-        mayBeJson ??= JSON_STARTS.includes(chunk[0]!)
-        if (keep && mayBeJson) chunks.push(chunk)
+        mayBeJson ??= keep && JSON_STARTS.includes(chunk[0]!)
+        if (mayBeJson) chunks.push(chunk)
+        else tape.skipBody()
       })
       body.on('end', () => {
         if (chunks.length > 0) {
@@ -119,7 +120,6 @@ async function readMembers(
         }
         next()
       })
-      if (!keep) tape.skipBody()
     } catch (error) {
       next(error as Error)
     }

@@ -46,7 +46,7 @@ export class Tape {
   }
 }
 
-const ZEROS = Buffer.alloc(1 << 20)
+const ZEROS = Buffer.alloc(16 << 20)
 const READ_BYTES = 16 * 1024
 
 /** A plain archive's bytes, with zeros for what the tape says to skip. */

@@ -1,5 +1,6 @@
 /** What a worker can be asked to do: the messages between threads, and the functions behind them. */
 import { toWire, type WireError } from '../errors.js'
+import type { Digest } from '../model/digest.js'
 import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
 import type { RingMemory } from '../ring/layout.js'
@@ -11,6 +12,7 @@ import {
   type ChecksumTask,
   checksumLayer,
   digestRecipe,
+  HashingSink,
   type LayerChecksum,
   type PlannedLayer,
   planLayer,
@@ -29,8 +31,11 @@ export interface Tasks {
   checksum: { input: ChecksumTask; output: LayerChecksum }
   /** The checksum pass of what has a recipe. */
   digest: { input: { recipe: Recipe }; output: Checksum }
-  /** The streaming pass: archives into a ring, one after the other. */
-  stream: { input: { recipes: readonly Recipe[]; ring: RingMemory }; output: undefined }
+  /** The streaming pass: archives into a ring, one after the other; the digest of them all where it is wanted. */
+  stream: {
+    input: { recipes: readonly Recipe[]; ring: RingMemory; isHashed: boolean }
+    output: Digest | undefined
+  }
   /** A part of an archive into shared memory. */
   slice: { input: SliceTask; output: SliceCursor | undefined }
   /** A layer's blob into a file. */
@@ -75,10 +80,12 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
     plan: (input) => reply(() => planLayer(input)),
     checksum: (input) => reply(() => checksumLayer(input)),
     digest: ({ recipe }) => reply(() => digestRecipe(recipe)),
-    stream: ({ recipes, ring }) =>
+    stream: ({ recipes, ring, isHashed }) =>
       reply(async () => {
-        await writeRecipes(recipes, new RingWriter(ring))
-        return undefined
+        const writer = new RingWriter(ring)
+        const hashing = isHashed ? new HashingSink(writer) : undefined
+        await writeRecipes(recipes, hashing ?? writer)
+        return hashing?.digest()
       }),
     slice: (input) => reply(() => writeSlice(input)),
     blob: (input) => reply(() => writeBlob(input)),

@@ -115,12 +115,12 @@ export class LayerPool {
   }
 
   /** Runs the streaming pass on a thread that it takes from checksum passes. @throws ImageError as {@link run} */
-  async stream(input: Input<'stream'>, subject: string): Promise<void> {
+  async stream(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
     await Promise.race([this.grown.promise, Promise.allSettled(this.passes)])
     this.streaming++
     this.bound()
     try {
-      await this.run('stream', input, subject)
+      return await this.run('stream', input, subject)
     } finally {
       this.streaming--
       this.bound()

@@ -7,23 +7,32 @@ import { setImmediate } from 'node:timers/promises'
 import { asImageError, handled, ImageError } from '../errors.js'
 import { copyPlainRange } from '../layers/ranges.js'
 import type { Write } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
 import type { FileRange, Recipe } from '../model/recipe.js'
 import { createRing, type RingMemory } from '../ring/layout.js'
 import { RingReader } from '../ring/reader.js'
 
-/** Has a thread write the recipes' archives into the ring, one after the other. */
-export type Produce = (recipes: readonly Recipe[], ring: RingMemory) => Promise<unknown>
+/** Has a thread write the recipes' archives into the ring, one after the other. @returns their digest, where asked for */
+export type Produce = (
+  recipes: readonly Recipe[],
+  ring: RingMemory,
+  isHashed: boolean,
+) => Promise<Digest | undefined>
 
 /** A layer's recipe, and the size of its archive in bytes. */
 export interface Planned {
   recipe: Recipe
   size: number
+  /** Whether the thread that reads it takes its digest, too. */
+  isHashed?: boolean
 }
 
 /** A producer's progress. */
 export interface Production {
   done: boolean
   error: ImageError | undefined
+  /** Of what was produced, where it was asked for. */
+  digest?: Digest | undefined
   /** Resolves when it is done, with or without an error; at once when a later layer of its batch waits for that. */
   finished: Promise<void>
 }
@@ -74,6 +83,7 @@ export class Streamer {
     if (first.production.done) return
     let batch = [first]
     let error: ImageError | undefined
+    let digest: Digest | undefined
     try {
       await known
       if (needsNone(first.planned!)) {
@@ -83,21 +93,23 @@ export class Streamer {
       batch = this.takeBatch(first)
       for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
       const recipes = batch.map(({ planned }) => planned!.recipe)
-      if (this.closed === undefined) await this.produce(recipes, this.ring)
+      if (this.closed === undefined)
+        digest = await this.produce(recipes, this.ring, first.planned!.isHashed === true)
     } catch (thrown) {
       error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
     }
-    for (const { production } of batch) Object.assign(production, { done: true, error })
+    for (const { production } of batch) Object.assign(production, { done: true, error, digest })
     this.reader.wake()
   }
 
-  /** The layer, and the known ones behind it: a few megabytes, or what comes out of the same packed file. */
+  /** The layer, and the known ones behind it: a few megabytes, or what comes out of the same packed file. One that is hashed is alone. */
   private takeBatch(first: Queued): Queued[] {
     this.queue.splice(0, this.queue.indexOf(first) + 1)
     const batch = [first]
+    if (first.planned!.isHashed) return batch
     let bytes = first.planned!.size
     for (let next = this.queue[0]; next?.planned !== undefined; next = this.queue[0]) {
-      if (needsNone(next.planned)) break
+      if (needsNone(next.planned) || next.planned.isHashed) break
       bytes += next.planned.size
       if (bytes > BATCH_BYTES && !sameFile(first.planned!.recipe, next.planned.recipe)) break
       batch.push(next)
@@ -107,15 +119,20 @@ export class Streamer {
   }
 
   /**
-   * Passes a layer's bytes on when those before it are through. A part of a plain file needs no producer: reading it
-   * here takes less than handing it over.
+   * Passes a layer's bytes on when those before it are through. A part of a plain file that is not hashed needs no
+   * producer: reading it here takes less than handing it over.
+   * @returns their digest, where it was asked for
    * @throws ImageError the producer's, or what the streamer was closed with
    */
-  async bytes(production: Production, { recipe, size }: Planned, write: Write): Promise<void> {
-    if (size === 0) return
-    if (isPlain(recipe)) return copyPlainRange(recipe, write)
+  async bytes(production: Production, planned: Planned, write: Write): Promise<Digest | undefined> {
+    const { recipe, size } = planned
+    if (needsNone(planned)) {
+      if (isPlain(recipe)) await copyPlainRange(recipe, write)
+      return undefined
+    }
     await this.copy(production, size, write)
     await this.settled(production)
+    return production.digest
   }
 
   /**
@@ -156,11 +173,11 @@ export class Streamer {
 }
 
 /** Whether there is nothing for a producer to do. */
-function needsNone({ recipe, size }: Planned): boolean {
-  return size === 0 || isPlain(recipe)
+function needsNone({ recipe, size, isHashed }: Planned): boolean {
+  return !isHashed && (size === 0 || isPlain(recipe))
 }
 
-function isPlain(recipe: Recipe): recipe is FileRange {
+export function isPlain(recipe: Recipe): recipe is FileRange {
   return recipe.kind === 'range' && recipe.compression === 'none'
 }
 

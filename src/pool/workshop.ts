@@ -13,13 +13,14 @@ import { fingerprintOf } from '../layers/fingerprint.js'
 import type { SliceCursor } from '../layers/slices.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
 import type { Blob, MadeBlob } from '../model/layer.js'
 import { type FileRange, type Range, type Recipe, TO_THE_END } from '../model/recipe.js'
 import type { LayerPool } from './pool.js'
 import { type Planned, Streamer } from './streamer.js'
 
-/** A layer's bytes: given once, when the layers queued before it have given theirs. */
-export type Bytes = (write: Write) => Promise<void>
+/** A layer's bytes: given once, when the layers queued before it have given theirs. @returns their digest, where it was asked for */
+export type Bytes = (write: Write) => Promise<Digest | undefined>
 
 /** The streaming pass of one archive: layers are queued in order, and give their bytes in that order. */
 export interface Stream {
@@ -96,15 +97,13 @@ export class Workshop {
   }
 
   stream(): Stream {
-    const streamer = new Streamer((recipes, ring) =>
-      this.pool.stream({ recipes, ring }, 'the streaming pass'),
+    const streamer = new Streamer((recipes, ring, isHashed) =>
+      this.pool.stream({ recipes, ring, isHashed }, 'the streaming pass'),
     )
     return {
       queue: (planning) => {
         const production = streamer.enqueue(planning)
-        return async (write) => {
-          await streamer.bytes(production, await planning, write)
-        }
+        return async (write) => streamer.bytes(production, await planning, write)
       },
       close: (reason) => streamer.close(reason),
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { ImageError } from '../../src/errors.js'
+import { digestOf } from '../../src/model/digest.js'
 import type { Recipe } from '../../src/model/recipe.js'
 import { type Planned, type Produce, Streamer } from '../../src/pool/streamer.js'
 import { RingWriter } from '../../src/ring/writer.js'
@@ -30,14 +31,15 @@ interface Producer {
 }
 
 /** Writes the recipes' names into the ring. @param after done when they are in it */
-function producer(after: (names: string[]) => void | Promise<void> = () => {}): Producer {
+function producer(after: (names: string[]) => unknown = () => {}): Producer {
   const batches: string[][] = []
-  const produce: Produce = async (recipes, ring) => {
+  const produce: Produce = async (recipes, ring, isHashed) => {
     const writer = new RingWriter(ring)
     const names = recipes.map(nameOf)
     batches.push(names)
-    for (const name of names) writer.accept(writer.lend().write(name))
+    for (const name of names.filter(Boolean)) writer.accept(writer.lend().write(name))
     await after(names)
+    return isHashed ? digestOf(Buffer.from(names.join(''))) : undefined
   }
   return { produce, batches }
 }
@@ -124,6 +126,27 @@ describe('layers', () => {
     assert.deepEqual(batches, [['made'], ['too']])
   })
 
+  test('that are hashed are produced alone, also parts of plain files and empty ones, and give their digest', async () => {
+    const { produce, batches } = producer()
+    const path = join(root, 'hashed')
+    writeFileSync(path, '')
+    const part: Planned = { recipe: rangeOf(path, 0, path.length), size: path.length, isHashed: true }
+    const layers = [layer('a'), part, { ...layer(''), isHashed: true }, layer('b'), layer('c')]
+    const streamer = new Streamer(produce)
+    const queued = layers.map((planned) => streamer.enqueue(Promise.resolve(planned)))
+    const digests: (string | undefined)[] = []
+    for (const [i, planned] of layers.entries())
+      digests.push(await streamer.bytes(queued[i]!, planned, () => {}))
+    assert.deepEqual(digests, [
+      undefined,
+      digestOf(Buffer.from(path)),
+      digestOf(Buffer.alloc(0)),
+      undefined,
+      undefined,
+    ])
+    assert.deepEqual(batches, [['a'], [path], [''], ['b', 'c']])
+  })
+
   test('that are written slowly are not run over', async () => {
     const { produce } = producer()
     const streamer = new Streamer(produce)
@@ -192,7 +215,7 @@ describe('failures', () => {
   })
 
   test('it is closed with: what waits for bytes, and what waits for a producer, and what comes later', async () => {
-    const never = new Promise<void>(() => {})
+    const never = new Promise<undefined>(() => {})
     const stopped = new ImageError('ABORTED', 'stopped')
     const idle = new Streamer(() => never)
     const x = layer('x')
