@@ -7,15 +7,18 @@ const PULL = ['pull', '--quiet', '--tls-verify=false']
 const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
   podman: {
     pull: (reference) => [...PULL, reference],
+    // containers-registries.conf(5): where images of a name come from.
+    pullNamed: (reference, name) => ({
+      args: ['pull', '--quiet', name],
+      text: `[[registry]]\nprefix = ${toml(repositoryOf(name))}\nlocation = ${toml(repositoryOf(reference))}\ninsecure = true\n`,
+      env: 'CONTAINERS_REGISTRIES_CONF',
+    }),
     publish: (reference, name) => [
       ['tag', reference, name],
       ['untag', reference, reference],
     ],
     discard: (reference) => ['rmi', reference],
-    images: {
-      has: (imageId) => ['image', 'exists', imageId],
-      name: (imageId, name) => ['tag', imageId, name],
-    },
+    named: (name) => ['image', 'inspect', '--format', '{{.Id}}', name],
     run: (name) => `podman run --rm ${name}`,
   },
   buildah: {
@@ -40,6 +43,15 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
     discard: () => undefined,
     run: () => undefined,
   },
+}
+
+/** A basic string of TOML, for what holds nothing to be escaped. */
+function toml(text: string): string {
+  return `"${text}"`
+}
+
+function repositoryOf(reference: string): string {
+  return reference.slice(0, reference.lastIndexOf(':'))
 }
 
 /** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is none of the programs */

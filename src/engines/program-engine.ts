@@ -1,6 +1,8 @@
 /** An engine that is spoken to by a program of its own, with that program's own configuration. */
+import { writeFile } from 'node:fs/promises'
 import { checkAborted, handled, ImageError } from '../errors.js'
-import type { Digest } from '../model/digest.js'
+import { Scratch } from '../files/scratch.js'
+import { type Digest, isDigest } from '../model/digest.js'
 import type { Engine, ImagesById, PullOffer } from '../model/engine.js'
 import { callProgram, findProgram } from './program.js'
 
@@ -9,11 +11,18 @@ export interface Ways {
   /** What to ask it first, when versions differ: its output is handed to `pull`. */
   probe?: string[]
   pull(reference: string, name: string, probed: string): string[]
+  /**
+   * Pulls it under its name, where there is a way to say that the name's registry is another.
+   * @param file for what is to be said, of `text`, by the variable `env`
+   */
+  pullNamed?(reference: string, name: string): { args: string[]; text: string; env: string }
   /** Nothing for a program that gives the image its name when it takes it. */
   publish(reference: string, name: string): string[][]
   discard(reference: string): string[] | undefined
   /** What succeeds when an image of that ID is there, and what names it; absent for a program that knows no IDs. */
   images?: { has(imageId: Digest): string[]; name(imageId: Digest, name: string): string[] }
+  /** What prints the ID in hex that a name stands for. */
+  named?(name: string): string[]
   /** For a shell; undefined when it runs nothing. */
   run(name: string): string | undefined
 }
@@ -23,8 +32,11 @@ const DISCARDING = 10_000
 
 export class ProgramEngine implements Engine {
   readonly images?: ImagesById
+  readonly named?: (name: string) => Promise<Digest | undefined>
   readonly ready: Promise<unknown>
   private readonly what: string
+  /** What was pulled under its name. */
+  private readonly done = new Set<string>()
 
   private constructor(
     shown: string,
@@ -35,7 +47,8 @@ export class ProgramEngine implements Engine {
   ) {
     this.ready = handled(ready)
     this.what = `${shown}: ${program}`
-    const { images } = ways
+    const { images, named } = ways
+    if (named !== undefined) this.named = (name) => this.idOf(named(name))
     if (images === undefined) return
     this.images = {
       has: (imageId) => this.succeeds(images.has(imageId)),
@@ -61,18 +74,39 @@ export class ProgramEngine implements Engine {
     return new ProgramEngine(shown, program, programs[program]!, signal, ready?.())
   }
 
-  async pull({ reference, name, signal }: PullOffer): Promise<void> {
+  async pull(offer: PullOffer): Promise<void> {
+    if (offer.isLast && (await this.pullNamed(offer))) return
+    const { reference, name, signal } = offer
     const { probe, pull } = this.ways
     const probed = probe === undefined ? '' : await this.call(probe, signal)
     await this.call(pull(reference, name, probed), signal)
   }
 
+  /** @returns false where it cannot: there may be rules for images of that name */
+  private async pullNamed({ reference, name, signal }: PullOffer): Promise<boolean> {
+    if (this.ways.pullNamed === undefined) return false
+    const { args, text, env } = this.ways.pullNamed(reference, name)
+    const scratch = new Scratch()
+    try {
+      const file = scratch.file()
+      await writeFile(file, text)
+      await this.call(args, signal, { [env]: file })
+      this.done.add(reference)
+    } catch (error) {
+      if (signal.aborted) throw error
+    } finally {
+      scratch.remove()
+    }
+    return this.done.has(reference)
+  }
+
   async publish(reference: string, name: string): Promise<void> {
+    if (this.done.has(reference)) return
     for (const args of this.ways.publish(reference, name)) await this.call(args, this.signal)
   }
 
   async discard(reference: string): Promise<void> {
-    const args = this.ways.discard(reference)
+    const args = this.done.has(reference) ? undefined : this.ways.discard(reference)
     if (args !== undefined) await this.call(args, AbortSignal.timeout(DISCARDING)).catch(() => {})
   }
 
@@ -89,7 +123,16 @@ export class ProgramEngine implements Engine {
     return isDone
   }
 
-  private call(args: readonly string[], signal: AbortSignal): Promise<string> {
-    return callProgram({ program: this.program, args, what: this.what, signal })
+  private async idOf(args: readonly string[]): Promise<Digest | undefined> {
+    const id = `sha256:${(await this.call(args, this.signal).catch(() => '')).trim()}`
+    return isDigest(id) ? id : undefined
+  }
+
+  private call(
+    args: readonly string[],
+    signal: AbortSignal,
+    env?: Readonly<Record<string, string>>,
+  ): Promise<string> {
+    return callProgram({ program: this.program, args, env, what: this.what, signal })
   }
 }

@@ -31,16 +31,22 @@ function isProgram(path: string): boolean {
 export interface Call {
   program: string
   args: readonly string[]
+  /** Beside this process's own. */
+  env?: Readonly<Record<string, string>> | undefined
   /** What fails when it does, as a sentence's beginning. */
   what: string
   signal: AbortSignal
 }
 
 /** @returns the end of its output @throws ImageError ENGINE_FAILED in its words, ABORTED when it is ended with its group */
-export async function callProgram({ program, args, what, signal }: Call): Promise<string> {
+export async function callProgram({ program, args, env, what, signal }: Call): Promise<string> {
   checkAborted(signal)
   // A group of its own, so that what it starts ends with it.
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(program, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+    env: { ...process.env, ...env },
+  })
   const kill = (name: NodeJS.Signals): void => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, name)

@@ -7,16 +7,19 @@ export interface Engine {
   readonly ready: Promise<unknown>
   /** Its images by ID; absent where it does not tell them by that. */
   readonly images?: ImagesById
+  /** The ID of the image of that name, which takes a while to find out; absent where `images` tells more in less. */
+  named?(name: string): Promise<Digest | undefined>
   /**
    * Has it take an image from a registry on this machine.
    * @param offer.reference what the image is called until it is published: `HOST:PORT/REPOSITORY:TAG`
    * @param offer.name what it is to be called in the end, in full
+   * @param offer.isLast whether it may have that name as soon as it is whole
    * @param offer.unpacked told of layers that are in place, by the beginning of their digest's hex
    * @param offer.signal ends it
    * @throws ImageError ENGINE_FAILED
    */
   pull(offer: PullOffer): Promise<void>
-  /** Gives what was taken its name, and takes the other name away. @throws ImageError ENGINE_FAILED */
+  /** Gives what was taken its name, if it has not got it, and takes the other name away. @throws ImageError ENGINE_FAILED */
   publish(reference: string, name: string): Promise<void>
   /** Takes away what was not published, whether or not the build was stopped. */
   discard(reference: string): Promise<void>
@@ -36,6 +39,7 @@ export interface ImagesById {
 export interface PullOffer {
   reference: string
   name: string
+  isLast: boolean
   unpacked(id: string): void
   signal: AbortSignal
 }

@@ -18,12 +18,16 @@ export class OneImageServer {
   private readonly server: RegistryServer
   private readonly repository: string
 
-  /** @param onSent told of each blob that was sent for the first time */
-  constructor(image: ServedImage, onSent: (blob: Descriptor) => void) {
+  /** @param tag what the image has here @param onSent told of each blob that was sent for the first time */
+  constructor(
+    image: ServedImage,
+    private readonly tag: string,
+    onSent: (blob: Descriptor) => void,
+  ) {
     const secret = randomBytes(16).toString('hex')
     const repository = `${secret}/image`
     this.repository = repository
-    const entry = { repository, tag: 'latest', source: '', version: () => '', open: async () => image }
+    const entry = { repository, tag, source: '', version: () => '', open: async () => image }
     this.server = new RegistryServer(new Catalog(() => [entry]), {
       ...{ host: '127.0.0.1', port: 0, prefix: `${secret}/` },
       onRequest: () => {
@@ -47,7 +51,7 @@ export class OneImageServer {
 
   /** @returns what the image is called for a client */
   async listen(): Promise<string> {
-    return `${await this.server.listen()}/${this.repository}:latest`
+    return `${await this.server.listen()}/${this.repository}:${this.tag}`
   }
 
   destroy(): void {

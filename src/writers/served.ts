@@ -45,6 +45,7 @@ export async function writeServed(
   const named = destinations.map((destination) => ({ destination, name: nameFor(image, destination) }))
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
+  const ids = named.map(({ destination, name }) => destination.engine.named?.(name))
   const offered = await offerImage(image, context, packed)
   const all: Taken[] = []
   const discard = async (): Promise<void> => {
@@ -52,8 +53,10 @@ export async function writeServed(
       if (reference !== undefined) await destination.engine.discard(reference)
   }
   try {
-    for (const { destination, name } of named)
-      all.push(await new Delivery(image, offered, destination, name, context).run())
+    for (const [i, { destination, name }] of named.entries()) {
+      const delivery = new Delivery(image, offered, destination, name, context)
+      all.push((await ids[i]) === offered.imageId ? delivery.nothing() : await delivery.run())
+    }
   } catch (error) {
     await discard()
     throw error
@@ -70,7 +73,7 @@ export async function writeServed(
     publish: async () => {
       for (const { destination, reference, name, taken, present } of all) {
         const { engine } = destination
-        if (reference === undefined) await engine.images!.name(offered.imageId, name)
+        if (reference === undefined) await engine.images?.name(offered.imageId, name)
         else await engine.publish(reference, name)
         emit({ type: 'image-taken', destination: destination.name, taken, present })
       }
@@ -106,9 +109,14 @@ class Delivery {
 
   async run(): Promise<Taken> {
     const { archives, images } = this.destination.engine
-    if (await images?.has(this.offered.imageId)) return this.taken(undefined, () => false)
+    if (await images?.has(this.offered.imageId)) return this.nothing()
     const pulled = archives?.isElsewhere ? undefined : ((await this.sendLittle()) ?? (await this.pull()))
     return pulled ?? this.sendAll()
+  }
+
+  /** The engine has it. */
+  nothing(): Taken {
+    return this.taken(undefined, () => false)
   }
 
   /** @returns undefined when an archive is not the faster way, or the engine does not take it */
@@ -132,12 +140,14 @@ class Delivery {
   private async pull(): Promise<Taken | undefined> {
     const { offered, destination, name, context } = this
     const { engine } = destination
-    const server = new OneImageServer(offered, ({ digest }) => this.tell('layer-taken', digest))
+    const tag = name.slice(name.lastIndexOf(':') + 1)
+    const server = new OneImageServer(offered, tag, ({ digest }) => this.tell('layer-taken', digest))
     const reference = await server.listen()
     try {
       const signal = AbortSignal.any([context.signal, server.failed])
       const unpacked = (id: string): void => this.tell('layer-unpacked', `sha256:${id}`)
-      await engine.pull({ reference, name, unpacked, signal })
+      const isLast = context.destinations.length === 1
+      await engine.pull({ reference, name, isLast, unpacked, signal })
       return this.taken(reference, (i) => server.sent.has(offered.layers[i]!.descriptor.digest))
     } catch (error) {
       if (server.failure !== undefined) throw server.failure

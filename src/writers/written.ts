@@ -14,6 +14,8 @@ export interface WriteContext {
   memory: LayerMemory
   passes: ChecksumPasses
   emit: Emit
+  /** All of the build's. */
+  destinations: readonly Destination[]
   /** Whether every layer's bytes are hashed on their way out, and what is skipped is read. */
   verify: boolean
   /** How blobs are made; undefined: as the destinations have it. */

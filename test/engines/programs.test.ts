@@ -187,7 +187,7 @@ case "$*" in *--help) echo '   --local   fetch from here';; *pull*) for last; do
           : `${join(root, 'bin', `calls-${program}`)}:${pathOf('few', 'sh', 'curl', 'basename')}`
       resultOf(await runAsync([conf, '-o', 'containerd:app:1'], { CONTAINERD_ADDRESS, PATH: only }))
     }
-    const calls = readFileSync(log, 'utf8').replaceAll(/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/image:latest/g, 'REF')
+    const calls = readFileSync(log, 'utf8').replaceAll(/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/image:1/g, 'REF')
     assert.deepEqual(calls.trim().split('\n'), [
       'ctr images pull --help',
       'ctr images pull --plain-http --local REF',
@@ -197,5 +197,40 @@ case "$*" in *--help) echo '   --local   fetch from here';; *pull*) for last; do
       'nerdctl tag REF docker.io/library/app:1',
       'nerdctl rmi REF',
     ])
+  })
+
+  test('podman is given an image that goes nowhere else under its name; where that is refused, as any other', {
+    skip: skipWithout('curl'),
+  }, async () => {
+    const log = join(root, 'podman-calls')
+    const script = (named: string): string =>
+      `echo "$*" >> ${log}
+case "$*" in
+  *inspect*) exit 125;;
+  *pull*docker.io*) echo "$(cat "$CONTAINERS_REGISTRIES_CONF")" >> ${log}; ${named};;
+  *pull*) for last; do :; done; curl -sf -o /dev/null "http://$\{last%%/*}/v2/";;
+esac`
+    const calls = async (named: string, ...others: string[]): Promise<string[]> => {
+      writeFileSync(log, '')
+      const PATH = pathWith('calls-podman', 'podman', script(named))
+      resultOf(await runAsync([conf, '-o', 'containers-storage:app:1', ...others], { PATH }))
+      const text = readFileSync(log, 'utf8').replaceAll(/127\.0\.0\.1:\d+\/[0-9a-f]{32}\/image/g, 'REF')
+      return text.trim().split('\n')
+    }
+    const look = 'image inspect --format {{.Id}} docker.io/library/app:1'
+    const direct = [
+      look,
+      'pull --quiet docker.io/library/app:1',
+      ...['[[registry]]', 'prefix = "docker.io/library/app"', 'location = "REF"', 'insecure = true'],
+    ]
+    const twoSteps = [
+      'pull --quiet --tls-verify=false REF:1',
+      'tag REF:1 docker.io/library/app:1',
+      'untag REF:1 REF:1',
+    ]
+    assert.deepEqual(await calls('true'), direct)
+    assert.deepEqual(await calls('echo "signature required" >&2; exit 125'), [...direct, ...twoSteps])
+    const other = ['-o', `oci:${join(root, 'beside')}`]
+    assert.deepEqual(await calls('true', ...other), [look, ...twoSteps])
   })
 })
