@@ -84,6 +84,10 @@ export class OciArchive implements BlobStore {
     return this.layout.get(blob)
   }
 
+  tags(): Promise<string[]> {
+    return this.layout.tags()
+  }
+
   has(blob: Descriptor): Promise<boolean> {
     return this.layout.has(blob)
   }

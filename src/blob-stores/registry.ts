@@ -1,4 +1,5 @@
 /** One repository of a registry, by the OCI distribution specification 1.1. */
+import * as v from 'valibot'
 import { aborted, ImageError } from '../errors.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -23,8 +24,22 @@ const MANIFEST_TYPES = [
 ]
 /** The size that registries must at least take (distribution spec, "Pushing Manifests"), and commonly take at most. */
 const LARGEST_MANIFEST = 4 << 20
+/** As many as a registry gives in one answer, and how large that may be. */
+const MANY_TAGS = 1000
+const LARGEST_LIST = 1 << 20
 /** Manifests have four levels. */
 const DEEPEST_MANIFEST = 64
+
+const TAGS = v.object({ tags: v.nullish(v.array(v.string())) })
+
+/** The body of an answer to `tags/list`; none where it is something else. */
+function tagsIn(body: Buffer | undefined): string[] {
+  try {
+    return (v.parse(TAGS, JSON.parse(body?.toString() ?? '')).tags ?? []).filter(isTag)
+  } catch {
+    return []
+  }
+}
 
 export class RegistryStore implements BlobStore {
   private readonly access: Access
@@ -79,6 +94,13 @@ export class RegistryStore implements BlobStore {
     if (answer.status === 404) return undefined
     expectStatus(answer, [200], `get the manifest ${reference}`)
     return this.document(reference, answer)
+  }
+
+  async tags(): Promise<readonly string[]> {
+    const answer = await this.ask('GET', `tags/list?n=${MANY_TAGS}`, { limit: LARGEST_LIST })
+    if (answer.status === 404) return []
+    expectStatus(answer, [200], 'list the tags')
+    return tagsIn(answer.body)
   }
 
   get(blob: Descriptor): AsyncIterable<Uint8Array> {

@@ -22,6 +22,8 @@ export interface BlobReader {
 }
 
 export interface BlobStore extends BlobReader {
+  /** Tags that images have, or some of them where there are many. */
+  tags(): Promise<readonly string[]>
   /** Whether the blob is there, whole. */
   has(blob: Descriptor): Promise<boolean>
   /** Takes the blob from where the store's owner has it already, under another name; false when it cannot. */

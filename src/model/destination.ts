@@ -30,8 +30,16 @@ export interface ByDigest {
   tag: string | undefined
   /** How layers are compressed when nothing is asked for. */
   compression: BlobKind
-  /** The layers of the image that may have the same ones, of the same repository or one that its blobs are mounted from. */
-  previous(): Promise<readonly Descriptor[]>
+  /** Images that may have the same layers, of the same repository or one that its blobs are mounted from. */
+  previous(): Promise<readonly PreviousImage[]>
+  /** Whether layers go far, so that one is told when there is no such image. */
+  isRemote: boolean
+}
+
+/** An image that is at a destination already. */
+export interface PreviousImage {
+  name: string
+  layers: readonly Descriptor[]
 }
 
 /** An engine: it asks for what it lacks, and is served that. */

@@ -38,6 +38,8 @@ export type BuildEvent =
       taken: { layers: number; bytes: number }
       present: { layers: number; bytes: number }
     }
+  /** The image that was there and has most of the layers: how many of how many. Without `image` there was none. */
+  | { type: 'previous-image'; destination: string; image?: string; unchanged?: number; layers: number }
   /** The image is built all the same, but some clients will not take it. */
   | { type: 'warning'; message: string }
   | { type: 'manifests-started' }

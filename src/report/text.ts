@@ -12,6 +12,7 @@ export function report(event: BuildEvent): void {
   else if (event.type === 'warning') log(`stream-layered-image: warning: ${event.message}`)
   else if (event.type === 'cache-used') log(`cache: ${event.remembered} remembered, ${event.new} new`)
   else if (event.type === 'layers-known') log(`layer files: ${event.count} layers known`)
+  else if (event.type === 'previous-image') log(previous(event))
   else if (event.type === 'layer-delivered')
     log(`Layer ${event.number}: ${[...new Set(event.outcomes)].join(', ')}, ${event.digest}`)
   else if (event.type === 'layer-written') log(`Layer ${event.number}: written, ${event.digest}`)
@@ -25,6 +26,12 @@ export function report(event: BuildEvent): void {
     else if (source.kind === 'base') log(`Adding base layer ${number} from ${source.name}`)
     else log(`Copying layer ${number}, ${source.name}`)
   }
+}
+
+/** `previous: docker://registry.example/app:latest, 99 of 100 layers unchanged` */
+function previous({ image, unchanged, layers }: Extract<BuildEvent, { type: 'previous-image' }>): string {
+  if (image !== undefined) return `previous: ${image}, ${unchanged} of ${layers} layers unchanged`
+  return 'previous: none found; --previous names an image that shares layers, --cache remembers them'
 }
 
 /** `docker-daemon:app: 102 layers, 100 there already, 2 taken (30 kB)` */

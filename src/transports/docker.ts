@@ -11,7 +11,7 @@ import {
   type RegistryReference,
   withoutUserinfo,
 } from '../registry/reference.js'
-import { previousLayers } from '../sources/previous.js'
+import { previousImages } from '../sources/previous.js'
 import type { Place, Transport, TransportContext } from './transport.js'
 
 export const docker: Transport = {
@@ -44,18 +44,24 @@ class Repository implements Place {
     const { repository, tag, digest } = reference
     if (tag === undefined || digest !== undefined)
       throw new ImageError('DESTINATION_INVALID', `${name}: expected a tag to push to, found a digest`)
-    const { previous = tag, registry } = context.options
-    const other = this.other(previous)
+    const { previous, registry } = context.options
+    const other = this.other(previous ?? tag)
     const mountFrom = registry?.mountFrom ?? (other.repository === repository ? undefined : other.repository)
     const store = await this.open(context, mountFrom)
     const from = other.repository === repository ? store : store.other(other.repository)
+    const here = { at: store, reference: tag }
     return {
       shape: 'by-digest',
       name,
       store,
       tag,
       compression: 'gzip',
-      previous: () => previousLayers(from, other.reference),
+      previous: () =>
+        previousImages(
+          previous === undefined ? [here] : [here, { at: from, reference: other.reference }],
+          store,
+        ),
+      isRemote: true,
     }
   }
 

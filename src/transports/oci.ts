@@ -2,7 +2,7 @@
 import type { BlobReader, BlobStore } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
-import { previousLayers } from '../sources/previous.js'
+import { previousImages } from '../sources/previous.js'
 import type { Place, Transport, TransportContext } from './transport.js'
 
 export const oci: Transport = {
@@ -66,7 +66,8 @@ class Layout implements Place {
       store,
       tag,
       compression: 'none',
-      previous: () => previousLayers(store, tag),
+      previous: () => previousImages([{ at: store, reference: tag }], store),
+      isRemote: false,
     }
   }
 

@@ -41,7 +41,8 @@ export async function writeByDigest(
   context: WriteContext,
 ): Promise<Finished> {
   checkLayerCount(image, context.emit)
-  const writer = new BlobWriter(destinations, await PreviousBlobs.of(destinations, context.emit), context)
+  const previous = await PreviousBlobs.of(destinations, context.emit)
+  const writer = new BlobWriter(destinations, previous, context)
   const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
   const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
     const delivered = await writer.deliver(layer)
@@ -58,6 +59,8 @@ export async function writeByDigest(
   context.emit({ type: 'manifests-started' })
   const config = image.config(delivered.map(({ diffId }) => diffId))
   const descriptors = delivered.map(({ descriptor }) => descriptor)
+  const isMade = delivered.some(({ outcomes }) => outcomes.includes('uploaded'))
+  previous.tell(descriptors, isMade, context.emit)
   const manifest = manifestDocument(config.descriptor, descriptors)
   for (const { store, tag } of destinations) {
     if (!(await store.has(config.descriptor))) await store.put(config.descriptor, config.bytes)

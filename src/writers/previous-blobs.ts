@@ -7,7 +7,7 @@ import { layerType } from '../documents/oci-manifest.js'
 import { ImageError } from '../errors.js'
 import type { BlobCompression } from '../model/compression.js'
 import type { Descriptor } from '../model/descriptor.js'
-import type { ByDigest } from '../model/destination.js'
+import type { ByDigest, PreviousImage } from '../model/destination.js'
 import { isDigest } from '../model/digest.js'
 import type { Emit } from '../model/events.js'
 import type { Blob, Layer, LayerKey } from '../model/layer.js'
@@ -29,14 +29,40 @@ export function describe(blob: Blob, key: LayerKey | undefined, compression: Blo
 }
 
 export class PreviousBlobs {
-  /** @param stores for each store, the descriptors of its previous image by the names that they carry */
-  private constructor(private readonly stores: readonly ReadonlyMap<string, Descriptor>[]) {}
+  /** For each store, the descriptors of its previous images by the names that they carry. */
+  private readonly stores: readonly ReadonlyMap<string, Descriptor>[]
 
-  static async of(destinations: readonly ByDigest[], emit: Emit): Promise<PreviousBlobs> {
-    return new PreviousBlobs(await Promise.all(destinations.map((destination) => read(destination, emit))))
+  private constructor(
+    private readonly destinations: readonly ByDigest[],
+    private readonly images: readonly (readonly PreviousImage[])[],
+  ) {
+    this.stores = images.map((all) => {
+      const layers = all.flatMap((image) => image.layers)
+      // The first image is the most likely one.
+      return new Map(layers.reverse().map((layer) => [layer.annotations?.[KEY] ?? '', layer]))
+    })
   }
 
-  /** The layer's blob, when each store's previous image says the same of it. */
+  static async of(destinations: readonly ByDigest[], emit: Emit): Promise<PreviousBlobs> {
+    const images = await Promise.all(destinations.map((destination) => read(destination, emit)))
+    return new PreviousBlobs(destinations, images)
+  }
+
+  /** Tells which of the images has most of an image's layers; where there was none, that all had to be made. */
+  tell(layers: readonly Descriptor[], isMade: boolean, emit: Emit): void {
+    const digests = new Set(layers.map(({ digest }) => digest))
+    for (const [i, { name: destination, isRemote }] of this.destinations.entries()) {
+      const shared = this.images[i]!.map((image) => ({
+        image: image.name,
+        unchanged: image.layers.filter(({ digest }) => digests.has(digest)).length,
+      }))
+      const [best] = shared.sort((a, b) => b.unchanged - a.unchanged)
+      if (isRemote && (best !== undefined || isMade))
+        emit({ type: 'previous-image', destination, layers: layers.length, ...best })
+    }
+  }
+
+  /** The layer's blob, when each store's previous images say the same of it. */
   async find(layer: Layer, compression: BlobCompression): Promise<Blob | undefined> {
     const key = await layer.key()
     if (key === undefined) return undefined
@@ -50,14 +76,13 @@ export class PreviousBlobs {
   }
 }
 
-async function read(destination: ByDigest, emit: Emit): Promise<ReadonlyMap<string, Descriptor>> {
+async function read(destination: ByDigest, emit: Emit): Promise<readonly PreviousImage[]> {
   try {
-    const layers = await destination.previous()
-    return new Map(layers.map((layer) => [layer.annotations?.[KEY] ?? '', layer]))
+    return await destination.previous()
   } catch (error) {
     if (!(error instanceof ImageError && error.code === 'IMAGE_INVALID')) throw error
     emit({ type: 'warning', message: `the image that is there is of no use: ${error.message}` })
-    return new Map()
+    return []
   }
 }
 
