@@ -13,8 +13,18 @@ import { type Build, inBuild } from './in-build.js'
 import type { Destination } from './model/destination.js'
 import type { Image } from './model/image.js'
 import type { Layer } from './model/layer.js'
-import { type BuildOptions, type BuildResult, type CopyOptions, checkConf, checkOptions } from './options.js'
+import {
+  type BuildOptions,
+  type BuildResult,
+  type CopyOptions,
+  checkConf,
+  checkOptions,
+  type IndexOptions,
+  type IndexResult,
+  namesOf,
+} from './options.js'
 import { repoTagProblem } from './registry/repo-tag.js'
+import type { ConfImage } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
 import type { Finished } from './writers/written.js'
 
@@ -28,18 +38,59 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   checkOptions(options)
   const readFrom = typeof options.conf === 'string' ? [{ name: 'the configuration', path: options.conf }] : []
   const run = async (build: Build): Promise<BuildResult> => {
-    const conf = typeof options.conf === 'string' ? await readConf(options.conf, build) : options.conf
-    expectOutside(build.written, conf.storeLayers.flat())
-    const named = { ...conf, repoTag: options.repoTag || conf.repoTag }
-    checkRepoTag(named.repoTag, options, build)
-    const known = [...(options.known ?? []), ...(conf.knownLayers ?? [])]
-    const narHashes = build.queryNarHashes(conf.storeLayers.flat(), known.length > 0 || undefined)
-    if (known.length > 0) await know(known, conf, (await narHashes) ?? new Map(), build)
-    const { openConf } = await import('./sources/conf.js')
-    const { own, whole } = openConf(named, { ...build, openBase: build.openImage, narHashes })
+    const { own, whole } = await openImage(options.conf, options, build)
     return deliver(whole, own, build)
   }
   return inBuild(options, run, readFrom)
+}
+
+/** The image of a configuration, and its own layers, which are known before it is. */
+async function openImage(
+  from: string | Conf,
+  options: Pick<BuildOptions, 'repoTag' | 'known'>,
+  build: Build,
+): Promise<ConfImage> {
+  const conf = typeof from === 'string' ? await readConf(from, build) : from
+  expectOutside(build.written, conf.storeLayers.flat())
+  const asked = namesOf(options.repoTag)
+  const names = asked.length > 0 ? asked : [conf.repoTag]
+  for (const name of names) checkRepoTag(name, asked.length > 0, build)
+  const known = [...(options.known ?? []), ...(conf.knownLayers ?? [])]
+  const narHashes = build.queryNarHashes(conf.storeLayers.flat(), known.length > 0 || undefined)
+  if (known.length > 0) await know(known, conf, (await narHashes) ?? new Map(), build)
+  const { openConf } = await import('./sources/conf.js')
+  return openConf(conf, { ...build, names, openBase: build.openImage, narHashes })
+}
+
+/**
+ * Builds the images that configurations describe, one for each platform, and delivers them as one image index.
+ * @throws ImageError as {@link buildImage}; DESTINATION_INVALID for destinations that take one image
+ */
+export async function buildIndex(options: IndexOptions): Promise<IndexResult> {
+  const { confs } = options
+  if (!Array.isArray(confs) || confs.length === 0)
+    throw new ImageError('OPTION_INVALID', 'confs: expected configurations, found none')
+  for (const conf of confs) checkConf(conf)
+  checkOptions(options)
+  const files = confs.filter((conf) => typeof conf === 'string')
+  const readFrom = files.map((path) => ({ name: 'the configuration', path }))
+  return inBuild(
+    options,
+    async (build) => {
+      const stores = ofShape(build.destinations, 'by-digest')
+      const opening = []
+      for (const conf of confs) opening.push((await openImage(conf, options, build)).whole)
+      const { writeIndex } = await import('./writers/image-index.js')
+      const { result, publish } = await writeIndex(await Promise.all(opening), stores, build)
+      await build.digestFile?.finish(result.manifestDigest)
+      await publish()
+      await build.digestFile?.publish(build.signal)
+      tellEnd(build)
+      return { ...result, ...(build.memory.isOn ? { cache: { ...build.memory.counts } } : {}) }
+    },
+    readFrom,
+    'several',
+  )
 }
 
 /** Has layers recalled that layer files tell of. @throws ImageError LAYER_FILE_INVALID */
@@ -58,11 +109,11 @@ async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
  * The script writes any tag into its archive; so it is streamed, too, with a warning.
  * @throws ImageError OPTION_INVALID for one that goes into a file, or was asked for
  */
-function checkRepoTag(tag: string, { repoTag }: BuildOptions, { destinations, emit }: Build): void {
+function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit }: Build): void {
   const message = repoTagProblem(tag)
   if (message === undefined) return
   const goes = (shape: Destination['shape']): boolean => destinations.some((it) => it.shape === shape)
-  if (goes('at-offsets') || (repoTag && goes('by-digest')))
+  if (goes('at-offsets') || (isAsked && goes('by-digest')))
     throw new ImageError('OPTION_INVALID', message, { hint: 'name it with -t NAME:TAG' })
   if (goes('in-order')) emit({ type: 'warning', message })
 }
@@ -73,7 +124,12 @@ function checkRepoTag(tag: string, { repoTag }: BuildOptions, { destinations, em
  */
 export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   checkOptions(options)
-  return inBuild(options, (build) => deliver(build.openImage(options.image), [], build))
+  const names = namesOf(options.repoTag)
+  return inBuild(options, (build) => {
+    for (const name of names) checkRepoTag(name, true, build)
+    const opening = build.openImage(options.image)
+    return deliver(names.length === 0 ? opening : opening.then((image) => ({ ...image, names })), [], build)
+  })
 }
 
 /** @param own layers that are known before the image is: their checksum passes need not wait for it */

@@ -35,17 +35,20 @@ export interface Build extends WriteContext {
 
 /**
  * Runs a build, and ends all that belongs to it.
- * @param readFrom files that no destination may take the place of @throws ImageError
+ * @param readFrom files that no destination may take the place of @param images how many images there are
+ * @throws ImageError
  */
 export async function inBuild<T>(
   options: DeliveryOptions,
   run: (build: Build) => Promise<T>,
   readFrom: readonly NamedPath[] = [],
+  images: 'one' | 'several' = 'one',
 ): Promise<T> {
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
   checkAborted(signal)
   const places = (options.destinations ?? []).map(parsePlace)
+  if (images === 'several') expectIndexTakers(places)
   const { written, files } = writtenBy(places, options)
   expectApart(files, readFrom)
   checkOthers(options, places)
@@ -80,6 +83,7 @@ export async function inBuild<T>(
         kind: compression.kind,
         level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
       },
+      annotations: options.annotations,
       signal,
       destinations,
       written,
@@ -100,6 +104,16 @@ export async function inBuild<T>(
     await Promise.all([pool.close(), ...closing.map((close) => close())])
     scratch.remove()
   }
+}
+
+/** @throws ImageError DESTINATION_INVALID */
+function expectIndexTakers(places: readonly Place[]): void {
+  const other = places.find(({ takesBlobs }) => !takesBlobs)
+  if (other === undefined) return
+  const name = other.path === '-' ? 'standard output' : other.name
+  throw new ImageError('DESTINATION_INVALID', `${name}: expected one configuration, found several`, {
+    hint: 'an index of images goes to docker://HOST/REPOSITORY, oci:DIR or oci-archive:FILE',
+  })
 }
 
 /** @returns what is written to, and of that what nothing else may be written to */

@@ -1,7 +1,14 @@
-export { buildImage, copyImage } from './build-image.js'
+export { buildImage, buildIndex, copyImage } from './build-image.js'
 export { type ErrorCode, ImageError } from './errors.js'
 export type { Digest } from './model/digest.js'
 export type { BuildEvent } from './model/events.js'
 export type { LayerSource } from './model/layer.js'
-export type { BuildOptions, BuildResult, CopyOptions, DeliveryOptions } from './options.js'
+export type {
+  BuildOptions,
+  BuildResult,
+  CopyOptions,
+  DeliveryOptions,
+  IndexOptions,
+  IndexResult,
+} from './options.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'

@@ -1,5 +1,7 @@
 /** What the library is asked for and what it tells; checked here, once, for the command too. */
 import type { Writable } from 'node:stream'
+import type { Platform } from './documents/oci-index.js'
+import type { Annotations } from './documents/oci-manifest.js'
 import { ImageError } from './errors.js'
 import { type BlobKind, DEFAULT_COMPRESSION, HIGHEST_LEVEL } from './model/compression.js'
 import type { Digest } from './model/digest.js'
@@ -10,6 +12,13 @@ import type { Conf } from './spec/conf.js'
 
 /** Where an image goes, and how it is made. */
 export interface DeliveryOptions {
+  /**
+   * Takes the place of the image's name; several: it has them all. A registry's repository without a tag of its own gets
+   * the tag of each.
+   */
+  repoTag?: string | readonly string[] | undefined
+  /** Of the manifest, and of the index where there is one (OCI image specification, "Annotations"). */
+  annotations?: Annotations | undefined
   /** Where the image goes as a docker-archive: a stream, which is left open, or an open file descriptor. */
   output?: Writable | number | undefined
   /**
@@ -54,10 +63,14 @@ export interface BuildOptions extends DeliveryOptions {
    * standard input. Or a configuration from {@link parseConf}.
    */
   conf: string | Conf
-  /** Takes the place of the configuration's `repo_tag`. */
-  repoTag?: string | undefined
   /** Layer files of layers that need no checksum pass, as `stream-layered-image layer` writes them. */
   known?: readonly string[] | undefined
+}
+
+/** What to build as one image for several platforms, and where to. */
+export interface IndexOptions extends Omit<BuildOptions, 'conf' | 'output' | 'known'> {
+  /** One for each platform, as {@link BuildOptions.conf}. */
+  confs: readonly (string | Conf)[]
 }
 
 /** What to copy, and where to. */
@@ -85,6 +98,16 @@ export interface BuildResult {
   /** One for each of the named destinations, in their order. */
   destinations?: DestinationResult[]
   /** How many layers the cache remembered, and how many it does from now on; where there is a cache. */
+  cache?: { remembered: number; new: number }
+}
+
+/** What was built for several platforms. */
+export interface IndexResult {
+  /** Of the index. */
+  manifestDigest: Digest
+  /** One for each configuration, in their order. */
+  images: { platform: Platform; imageId: Digest; manifestDigest: Digest; layers: LayerResult[] }[]
+  destinations: DestinationResult[]
   cache?: { remembered: number; new: number }
 }
 
@@ -121,6 +144,7 @@ export interface Amount {
 /** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
 export function checkOptions(options: DeliveryOptions): void {
   const { output, destinations = [], threads, compression, cache, digestFile, signal, onEvent } = options
+  const { repoTag, annotations = {} } = options
   if (output === undefined && destinations.length === 0)
     throw invalid('destinations', 'an output or a destination', 'neither')
   if (typeof output === 'number' ? !(Number.isInteger(output) && output >= 0) : output && !isWritable(output))
@@ -130,6 +154,9 @@ export function checkOptions(options: DeliveryOptions): void {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
     throw invalid('threads', `a whole number from 1 to ${MAX_THREADS}`, threads)
   if (compression !== undefined) checkCompression(compression)
+  if (![repoTag ?? []].flat().every((name) => typeof name === 'string'))
+    throw invalid('repoTag', 'a name, or a list of names', repoTag)
+  checkAnnotations(annotations)
   if (cache !== undefined && (typeof cache !== 'string' || cache === ''))
     throw invalid('cache', 'a directory or redis://HOST:PORT', cache)
   if (digestFile !== undefined && (typeof digestFile !== 'string' || digestFile === ''))
@@ -139,8 +166,25 @@ export function checkOptions(options: DeliveryOptions): void {
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', 'a function', onEvent)
 }
 
+/** The names that are asked for; an empty one asks for none. */
+export function namesOf(repoTag: DeliveryOptions['repoTag']): string[] {
+  return [repoTag ?? []].flat().filter((name) => name !== '')
+}
+
 /** More threads than any machine has cores. */
 const MAX_THREADS = 1024
+
+function checkAnnotations(annotations: unknown): void {
+  const isRecord = typeof annotations === 'object' && annotations !== null && !Array.isArray(annotations)
+  if (!isRecord) throw invalid('annotations', 'keys with values', annotations)
+  for (const [key, value] of Object.entries(annotations))
+    if (key === '' || typeof value !== 'string')
+      throw invalid(
+        'annotations',
+        'keys with values',
+        key === '' ? 'a value without a key' : `${key}: ${value}`,
+      )
+}
 
 /** @throws ImageError OPTION_INVALID */
 export function checkConf(conf: BuildOptions['conf']): void {

@@ -111,7 +111,12 @@ function opener(
       hashes === undefined
         ? cached
         : cached.knowing(new KnownLayers(files, conf.storeLayers, conf, hashes, warn))
-    const { whole } = openConf(conf, { ...build, narHashes, openBase: build.openImage })
+    const { whole } = openConf(conf, {
+      ...build,
+      names: [conf.repoTag],
+      narHashes,
+      openBase: build.openImage,
+    })
     return offerImage(
       await whole,
       { workshop, memory, passes: new ChecksumPasses(memory, emit), verify },

@@ -85,10 +85,9 @@ test('workers hold no logic: they import layers and export its tasks', () => {
 })
 
 test('index.ts only re-exports', () => {
-  const lines = readFileSync(join(root, 'src/index.ts'), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-  for (const line of lines) assert.match(line, /^export (type )?\{.*\} from '\.\/.*\.js'$/)
+  const text = readFileSync(join(root, 'src/index.ts'), 'utf8')
+  const others = text.replaceAll(/^export (type )?\{[^}]*\} from '\.\/[^']*\.js'\n/gm, '')
+  assert.equal(others, '')
 })
 
 test('no two modules import each other in a circle', () => {

@@ -100,7 +100,7 @@ export class OciArchive implements BlobStore {
     return this.layout.put(blob, content, options)
   }
 
-  putManifest(manifest: Document, tag: string | undefined): Promise<void> {
+  putManifest(manifest: Document, tag: string | undefined): Promise<Document> {
     this.unpack()
     return this.layout.putManifest(manifest, tag)
   }

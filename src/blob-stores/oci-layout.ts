@@ -115,7 +115,7 @@ export class OciLayout extends LayoutReader implements BlobStore {
     }
   }
 
-  async putManifest(manifest: Document, tag: string | undefined): Promise<void> {
+  async putManifest(manifest: Document, tag: string | undefined): Promise<Document> {
     const { descriptor, bytes } = manifest
     this.check()
     if (bytes.length > MAX_DOCUMENT)
@@ -129,6 +129,7 @@ export class OciLayout extends LayoutReader implements BlobStore {
       throw differs(this.name, descriptor.digest, 'its digest', digestOf(bytes))
     if (!(await this.has(descriptor))) await this.put(descriptor, bytes)
     this.pending.set(tag === undefined ? descriptor.digest : `:${tag}`, { document: manifest, tag })
+    return manifest
   }
 
   /** Does what may fail and shows nothing yet. */

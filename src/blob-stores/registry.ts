@@ -1,5 +1,7 @@
 /** One repository of a registry, by the OCI distribution specification 1.1. */
 import * as v from 'valibot'
+import { asDockers } from '../documents/docker-manifest.js'
+import { INDEX_TYPE, MANIFEST_TYPE } from '../documents/oci-manifest.js'
 import { aborted, ImageError } from '../errors.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -17,8 +19,8 @@ import { expectDigest, Uploads } from '../registry/upload.js'
 
 /** What a manifest or an index may be. */
 const MANIFEST_TYPES = [
-  'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
+  MANIFEST_TYPE,
+  INDEX_TYPE,
   'application/vnd.docker.distribution.manifest.v2+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ]
@@ -29,6 +31,17 @@ const MANY_TAGS = 1000
 const LARGEST_LIST = 1 << 20
 /** Manifests have four levels. */
 const DEEPEST_MANIFEST = 64
+
+/** With what registries refuse a manifest of a kind that they do not know. */
+const REFUSALS = [400, 405, 415, 422]
+
+const TAKEN = [200, 201, 202]
+
+/** @throws ImageError REGISTRY_FAILED */
+function expectTaken(answer: Answer, { descriptor: { digest } }: Document, reference: string = digest): void {
+  expectStatus(answer, TAKEN, `put the manifest ${reference}`)
+  expectDigest(answer, digest, 'manifest')
+}
 
 const TAGS = v.object({ tags: v.nullish(v.array(v.string())) })
 
@@ -44,6 +57,8 @@ function tagsIn(body: Buffer | undefined): string[] {
 export class RegistryStore implements BlobStore {
   private readonly access: Access
   private readonly uploads: Uploads
+  /** Whether it is known to take manifests of OCI. */
+  private takesKind = false
   private readonly tagged: { manifest: Document; tag: string }[] = []
 
   /**
@@ -93,7 +108,9 @@ export class RegistryStore implements BlobStore {
     const answer = await this.ask('GET', `manifests/${reference}`, { headers, limit: LARGEST_MANIFEST })
     if (answer.status === 404) return undefined
     expectStatus(answer, [200], `get the manifest ${reference}`)
-    return this.document(reference, answer)
+    const found = this.document(reference, answer)
+    this.takesKind ||= found.descriptor.mediaType === MANIFEST_TYPE
+    return found
   }
 
   async tags(): Promise<readonly string[]> {
@@ -144,7 +161,7 @@ export class RegistryStore implements BlobStore {
     return this.uploads.put(blob, content, () => this.has(blob))
   }
 
-  async putManifest(manifest: Document, tag: string | undefined): Promise<void> {
+  async putManifest(manifest: Document, tag: string | undefined): Promise<Document> {
     this.check()
     const { descriptor, bytes } = manifest
     const subject = `manifest ${descriptor.digest}`
@@ -152,9 +169,25 @@ export class RegistryStore implements BlobStore {
       throw this.invalid('IMAGE_INVALID', `at most ${LARGEST_MANIFEST} bytes`, `${bytes.length}`, subject)
     if (digestOf(bytes) !== descriptor.digest)
       throw this.invalid('IMAGE_INVALID', 'its digest', digestOf(bytes), subject)
-    if (tag === undefined) return this.send(manifest, descriptor.digest)
-    if (!isTag(tag)) throw this.invalid('DESTINATION_INVALID', 'a tag', JSON.stringify(brief(tag)))
-    this.tagged.push({ manifest, tag })
+    if (tag !== undefined && !isTag(tag))
+      throw this.invalid('DESTINATION_INVALID', 'a tag', JSON.stringify(brief(tag)))
+    // Tags come last, and whether the kind is taken shows only when one is sent.
+    const stored = tag === undefined || !this.takesKind ? await this.offer(manifest) : manifest
+    if (tag !== undefined) this.tagged.push({ manifest: stored, tag })
+    return stored
+  }
+
+  /** By its digest; where it is refused, as Docker's. */
+  private async offer(manifest: Document): Promise<Document> {
+    const answer = await this.send(manifest, manifest.descriptor.digest)
+    const older = REFUSALS.includes(answer.status) ? asDockers(manifest) : undefined
+    if (older !== undefined) {
+      const second = await this.send(older, older.descriptor.digest)
+      if (TAKEN.includes(second.status)) return older
+    }
+    expectTaken(answer, manifest)
+    this.takesKind = true
+    return manifest
   }
 
   /** Nothing is left that nobody sees. */
@@ -163,7 +196,7 @@ export class RegistryStore implements BlobStore {
   async publish(): Promise<void> {
     this.check()
     for (let next = this.tagged[0]; next !== undefined; next = this.tagged[0]) {
-      await this.send(next.manifest, next.tag)
+      expectTaken(await this.send(next.manifest, next.tag), next.manifest, next.tag)
       this.tagged.shift()
     }
   }
@@ -176,11 +209,9 @@ export class RegistryStore implements BlobStore {
     if (this.signal.aborted) throw aborted(this.signal.reason)
   }
 
-  private async send({ descriptor, bytes }: Document, reference: string): Promise<void> {
+  private send({ descriptor, bytes }: Document, reference: string): Promise<Answer> {
     const headers = { 'content-type': descriptor.mediaType }
-    const answer = await this.ask('PUT', `manifests/${reference}`, { headers, body: bytes })
-    expectStatus(answer, [200, 201, 202], `put the manifest ${reference}`)
-    expectDigest(answer, descriptor.digest, 'manifest')
+    return this.ask('PUT', `manifests/${reference}`, { headers, body: bytes })
   }
 
   private ask(

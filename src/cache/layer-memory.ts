@@ -14,7 +14,7 @@ export class LayerMemory {
   /** How many layers were remembered, and how many are from now on. */
   readonly counts = { remembered: 0, new: 0 }
 
-  private files: KnownLayers | undefined
+  private readonly files: KnownLayers[] = []
 
   /**
    * @param cache undefined: nothing is remembered
@@ -32,12 +32,12 @@ export class LayerMemory {
 
   /** Whether there is anything to recall from. */
   get canRecall(): boolean {
-    return this.isOn || this.files !== undefined
+    return this.isOn || this.files.length > 0
   }
 
-  /** Has layers be recalled that layer files tell of. */
+  /** Has layers be recalled, too, that layer files tell of. */
   know(layers: KnownLayers): void {
-    this.files = layers
+    this.files.push(layers)
   }
 
   /** The same cache beside other layer files. */
@@ -49,14 +49,15 @@ export class LayerMemory {
 
   /** How many layers were recalled that layer files tell of; undefined where there are no such files. */
   get known(): number | undefined {
-    return this.files?.used.size
+    if (this.files.length === 0) return undefined
+    return this.files.reduce((sum, { used }) => sum + used.size, 0)
   }
 
   /** The layer's blob as a layer file has it, or the cache remembers it. */
   async recall(layer: Layer, compression: BlobCompression): Promise<Blob | undefined> {
-    const key = (this.cache ?? this.files) && (await layer.key())
+    const key = this.canRecall ? await layer.key() : undefined
     if (key === undefined) return undefined
-    const told = this.files?.find(key, compression)
+    const told = first(this.files, (file) => file.find(key, compression))
     if (told !== undefined) return told
     const known = await this.cache?.find(blobName(key, compression))
     if (known === undefined) return undefined
@@ -66,8 +67,8 @@ export class LayerMemory {
 
   /** The file of a layer's blob that was made before. */
   async blobFile(layer: Layer, compression: BlobCompression): Promise<string | undefined> {
-    const key = this.files && (await layer.key())
-    return key && this.files!.blobFile(key, compression)
+    const key = this.files.length > 0 ? await layer.key() : undefined
+    return key && first(this.files, (file) => file.blobFile(key, compression))
   }
 
   /** Remembers a blob whose bytes were compared, when what was read is what the layer's key says. */
@@ -90,7 +91,7 @@ export class LayerMemory {
     found: string,
   ): Promise<ImageError> {
     const key = await layer.key()
-    const untrue = key && this.files?.untrue(key, what, expected, found)
+    const untrue = key && first(this.files, (file) => file.untrue(key, what, expected, found))
     if (untrue !== undefined) return untrue
     const isGone = key !== undefined && (await this.cache?.drop(blobName(key, compression)))
     if (!this.isLasting)
@@ -108,4 +109,13 @@ export class LayerMemory {
       { hint: `${hint}check the store with nix-store --verify-path, then run it again` },
     )
   }
+}
+
+/** The first answer that is one. */
+function first<T, R>(items: readonly T[], ask: (item: T) => R | undefined): R | undefined {
+  for (const item of items) {
+    const answer = ask(item)
+    if (answer !== undefined) return answer
+  }
+  return undefined
 }

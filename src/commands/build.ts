@@ -1,10 +1,11 @@
 /** `stream-layered-image CONF`: the image that a configuration describes. */
 import type { Command } from 'commander'
+import { ImageError } from '../errors.js'
 import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
 import { run } from './run.js'
 
 interface BuildArguments extends DeliveryArguments {
-  repo_tag?: string
+  repo_tag?: string[]
   known?: string[]
 }
 
@@ -14,10 +15,14 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
       'Streams the container image that CONF describes to standard output, as docker load reads it, or delivers it.',
     )
     .argument(
-      '<conf>',
-      'conf.json of dockerTools.streamLayeredImage, or its script, or a directory that holds one; - is standard input',
+      '<conf...>',
+      'conf.json of dockerTools.streamLayeredImage, or its script, or a directory that holds one; - is standard input; several, of one platform each, make an image index',
     )
-    .option('-t, --repo_tag <TAG>', 'use TAG in place of the repo_tag of CONF')
+    .option(
+      '-t, --repo_tag <TAG>',
+      'use TAG in place of the repo_tag of CONF; may be repeated',
+      (tag: string, before: string[] = []) => [...before, tag],
+    )
     .option(
       '--known <FILE>',
       'a layer file, whose layer needs no checksum pass; may be repeated',
@@ -27,11 +32,18 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
     .exitOverride()
     .allowExcessArguments(false)
     .addHelpText('after', '\nExample:\n  stream-layered-image conf.json | docker load')
-    .action(async (conf: string, given: BuildArguments) => {
+    .action(async (confs: string[], given: BuildArguments) => {
       const action = (signal: AbortSignal): Promise<void> =>
         deliver(given, signal, async (options) => {
-          const { buildImage } = await import('../build-image.js')
-          return buildImage({ ...options, conf, repoTag: given.repo_tag, known: given.known })
+          const { buildImage, buildIndex } = await import('../build-image.js')
+          const asked = { ...options, repoTag: given.repo_tag, known: given.known }
+          const [conf = '', ...others] = confs
+          if (others.length === 0) return buildImage({ ...asked, conf })
+          if (given.known !== undefined)
+            throw new ImageError('OPTION_INVALID', '--known: expected one configuration, found several', {
+              hint: 'name the files in the configurations, as their known_layers',
+            })
+          return buildIndex({ ...asked, confs })
         })
       setStatus(await run(given.debug, action))
     })

@@ -2,7 +2,7 @@
 import { fstatSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { ImageError } from '../errors.js'
-import type { BuildResult, CompressionOptions, DeliveryOptions } from '../options.js'
+import type { BuildResult, CompressionOptions, DeliveryOptions, IndexResult } from '../options.js'
 import { log } from '../report/log.js'
 import { report } from '../report/text.js'
 import { SYNTAX } from '../transports.js'
@@ -13,6 +13,7 @@ export interface DeliveryArguments {
   compress?: CompressionOptions
   cache?: string
   previous?: string
+  annotation?: Record<string, string>
   mountFrom?: string
   tlsCa?: string
   plainHttp?: boolean
@@ -40,7 +41,12 @@ export function addDeliveryOptions(command: Command): Command {
     )
     .option(
       '--previous <REF>',
-      'skip layers that this image has: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the one replaced)',
+      'skip layers that this image has, too: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: a few of the repository)',
+    )
+    .option(
+      '--annotation <KEY=VALUE>',
+      'annotate the manifest, and the index; may be repeated',
+      parseAnnotation,
     )
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
     .option('--tls-ca <FILE>', 'trust these certificates too')
@@ -57,7 +63,7 @@ export function addDeliveryOptions(command: Command): Command {
 export async function deliver(
   given: DeliveryArguments,
   signal: AbortSignal,
-  run: (options: DeliveryOptions) => Promise<BuildResult>,
+  run: (options: DeliveryOptions) => Promise<BuildResult | IndexResult>,
 ): Promise<void> {
   const output = given.output ?? ['-']
   if (output.includes('-') && (await isTerminal(1)))
@@ -71,6 +77,7 @@ export async function deliver(
     compression: given.compress,
     cache: place ? await cachePlace(place) : undefined,
     previous: given.previous,
+    annotations: given.annotation,
     registry: { mountFrom: given.mountFrom, tlsCa: given.tlsCa, plainHttp: given.plainHttp },
     verify: given.verify,
     digestFile: given.digestFile,
@@ -102,6 +109,13 @@ export function parseCompression(text: string): CompressionOptions {
     throw new InvalidArgumentError(`expected none, gzip[:LEVEL] or zstd[:LEVEL], found "${text}".`)
   // Whether the level fits, the library checks.
   return level === undefined ? { kind } : { kind, level: Number(level) }
+}
+
+function parseAnnotation(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? []
+  if (key === undefined || value === undefined)
+    throw new InvalidArgumentError(`expected KEY=VALUE, found "${text}".`)
+  return { ...before, [key]: value }
 }
 
 export function parseJobs(text: string): number {

@@ -7,7 +7,7 @@ import { ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { isDigest } from '../model/digest.js'
 import { parseDocument } from './json.js'
-import { DESCRIPTOR, documentOf, INDEX_TYPE, MANIFEST_TYPE } from './oci-manifest.js'
+import { type Annotations, DESCRIPTOR, documentOf, INDEX_TYPE, MANIFEST_TYPE } from './oci-manifest.js'
 
 /** An image's name in a layout: a tag, or a whole reference. */
 export const REF_NAME = 'org.opencontainers.image.ref.name'
@@ -38,6 +38,25 @@ export const EMPTY_INDEX: Index = { schemaVersion: 2, mediaType: INDEX_TYPE, man
 
 /** An index of no images. */
 export const EMPTY_INDEX_DOCUMENT = documentOf(Buffer.from(JSON.stringify(EMPTY_INDEX)), INDEX_TYPE)
+
+/** What an image runs on ("Image Index", `platform`). */
+export interface Platform {
+  architecture: string
+  os: string
+  variant?: string
+}
+
+/** An index of images for several platforms. */
+export function indexDocument(
+  images: readonly { descriptor: Descriptor; platform: Platform }[],
+  annotations?: Annotations,
+): Document {
+  const manifests = images.map(({ descriptor: { mediaType, digest, size }, platform }) => ({
+    ...{ mediaType, digest, size, platform },
+  }))
+  const index = { schemaVersion: 2, mediaType: INDEX_TYPE, manifests, annotations }
+  return documentOf(Buffer.from(JSON.stringify(index)), INDEX_TYPE)
+}
 
 /** @param name the file, for messages @throws ImageError IMAGE_INVALID */
 export function parseIndex(bytes: Buffer, name: string): Index {

@@ -35,10 +35,17 @@ export function configDocument(bytes: Buffer): Document {
   return documentOf(bytes, CONFIG_TYPE)
 }
 
-export function manifestDocument(config: Descriptor, layers: readonly Descriptor[]): Document {
-  const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers }
+export function manifestDocument(
+  config: Descriptor,
+  layers: readonly Descriptor[],
+  annotations?: Annotations,
+): Document {
+  const manifest = { schemaVersion: 2, mediaType: MANIFEST_TYPE, config, layers, annotations }
   return documentOf(Buffer.from(JSON.stringify(manifest)), MANIFEST_TYPE)
 }
+
+/** Of a manifest or an index (OCI image specification 1.1, "Annotations"). */
+export type Annotations = Readonly<Record<string, string>>
 
 export function documentOf(bytes: Buffer, mediaType: string): Document {
   return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes }

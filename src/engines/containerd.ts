@@ -7,23 +7,19 @@ const WAYS: Record<'ctr' | 'nerdctl', Ways> = {
   ctr: {
     probe: ['images', 'pull', '--help'],
     // From version 2 on the daemon would pull, which may be where this machine's loopback is not.
-    pull: (reference, _, probed) => [
+    pull: (reference, probed) => [
       ...['images', 'pull', '--plain-http', ...(/--local\b/.test(probed) ? ['--local'] : [])],
       reference,
     ],
-    publish: (reference, name) => [
-      ['images', 'tag', '--force', reference, name],
-      ['images', 'rm', reference],
-    ],
+    tag: (reference, name) => ['images', 'tag', '--force', reference, name],
+    untag: (reference) => ['images', 'rm', reference],
     discard: (reference) => ['images', 'rm', reference],
     run: (name) => `ctr run --rm ${name} ${idFrom(name)}`,
   },
   nerdctl: {
     pull: (reference) => ['pull', '--quiet', '--insecure-registry', reference],
-    publish: (reference, name) => [
-      ['tag', reference, name],
-      ['rmi', reference],
-    ],
+    tag: (reference, name) => ['tag', reference, name],
+    untag: (reference) => ['rmi', reference],
     discard: (reference) => ['rmi', reference],
     run: (name) => `nerdctl run --rm ${name}`,
   },

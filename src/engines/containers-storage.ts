@@ -13,34 +13,25 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
       text: `[[registry]]\nprefix = ${toml(repositoryOf(name))}\nlocation = ${toml(repositoryOf(reference))}\ninsecure = true\n`,
       env: 'CONTAINERS_REGISTRIES_CONF',
     }),
-    publish: (reference, name) => [
-      ['tag', reference, name],
-      ['untag', reference, reference],
-    ],
+    tag: (reference, name) => ['tag', reference, name],
+    untag: (reference) => ['untag', reference, reference],
     discard: (reference) => ['rmi', reference],
     named: (name) => ['image', 'inspect', '--format', '{{.Id}}', name],
     run: (name) => `podman run --rm ${name}`,
   },
   buildah: {
     pull: (reference) => [...PULL, reference],
-    publish: (reference, name) => [
-      ['tag', reference, name],
-      ['rmi', reference],
-    ],
+    tag: (reference, name) => ['tag', reference, name],
+    untag: (reference) => ['rmi', reference],
     discard: (reference) => ['rmi', reference],
-    images: {
-      has: (imageId) => ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', imageId],
-      name: (imageId, name) => ['tag', imageId, name],
-    },
+    hasId: (imageId) => ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', imageId],
     run: (name) => `buildah from ${name}`,
   },
   skopeo: {
-    pull: (reference, name) => [
+    take: (reference, name) => [
       ...['copy', '--quiet', '--src-tls-verify=false'],
       ...[`docker://${reference}`, `containers-storage:${name}`],
     ],
-    publish: () => [],
-    discard: () => undefined,
     run: () => undefined,
   },
 }

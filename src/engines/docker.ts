@@ -61,8 +61,8 @@ class DockerEngine implements Engine {
     )
   }
 
-  async publish(reference: string, name: string): Promise<void> {
-    await this.images.name(reference, name)
+  async publish(reference: string, names: readonly string[]): Promise<void> {
+    for (const name of names) await this.images.name(reference, name)
     await this.remove(reference, this.signal)
   }
 

@@ -10,17 +10,19 @@ import { callProgram, findProgram } from './program.js'
 export interface Ways {
   /** What to ask it first, when versions differ: its output is handed to `pull`. */
   probe?: string[]
-  pull(reference: string, name: string, probed: string): string[]
+  pull?(reference: string, probed: string): string[]
+  /** In place of `pull`, for a program that gives images their names when it takes them. */
+  take?(reference: string, name: string): string[]
   /**
    * Pulls it under its name, where there is a way to say that the name's registry is another.
    * @param file for what is to be said, of `text`, by the variable `env`
    */
   pullNamed?(reference: string, name: string): { args: string[]; text: string; env: string }
-  /** Nothing for a program that gives the image its name when it takes it. */
-  publish(reference: string, name: string): string[][]
-  discard(reference: string): string[] | undefined
-  /** What succeeds when an image of that ID is there, and what names it; absent for a program that knows no IDs. */
-  images?: { has(imageId: Digest): string[]; name(imageId: Digest, name: string): string[] }
+  tag?(reference: string, name: string): string[]
+  untag?(reference: string): string[]
+  discard?(reference: string): string[]
+  /** What succeeds when an image of that ID is there, which `tag` then names too. */
+  hasId?(imageId: Digest): string[]
   /** What prints the ID in hex that a name stands for. */
   named?(name: string): string[]
   /** For a shell; undefined when it runs nothing. */
@@ -47,12 +49,12 @@ export class ProgramEngine implements Engine {
   ) {
     this.ready = handled(ready)
     this.what = `${shown}: ${program}`
-    const { images, named } = ways
+    const { hasId, named } = ways
     if (named !== undefined) this.named = (name) => this.idOf(named(name))
-    if (images === undefined) return
+    if (hasId === undefined) return
     this.images = {
-      has: (imageId) => this.succeeds(images.has(imageId)),
-      name: async (imageId, name) => void (await this.call(images.name(imageId, name), this.signal)),
+      has: (imageId) => this.succeeds(hasId(imageId)),
+      name: (imageId, name) => this.tag(imageId, [name]),
     }
   }
 
@@ -75,15 +77,19 @@ export class ProgramEngine implements Engine {
   }
 
   async pull(offer: PullOffer): Promise<void> {
-    if (offer.isLast && (await this.pullNamed(offer))) return
-    const { reference, name, signal } = offer
-    const { probe, pull } = this.ways
+    const { reference, names, signal } = offer
+    const { probe, pull, take } = this.ways
+    if (take !== undefined) {
+      for (const name of names) await this.call(take(reference, name), signal)
+      return
+    }
+    if (offer.isLast && (await this.pullNamed(reference, names[0]!, signal))) return
     const probed = probe === undefined ? '' : await this.call(probe, signal)
-    await this.call(pull(reference, name, probed), signal)
+    await this.call(pull!(reference, probed), signal)
   }
 
   /** @returns false where it cannot: there may be rules for images of that name */
-  private async pullNamed({ reference, name, signal }: PullOffer): Promise<boolean> {
+  private async pullNamed(reference: string, name: string, signal: AbortSignal): Promise<boolean> {
     if (this.ways.pullNamed === undefined) return false
     const { args, text, env } = this.ways.pullNamed(reference, name)
     const scratch = new Scratch()
@@ -100,13 +106,21 @@ export class ProgramEngine implements Engine {
     return this.done.has(reference)
   }
 
-  async publish(reference: string, name: string): Promise<void> {
-    if (this.done.has(reference)) return
-    for (const args of this.ways.publish(reference, name)) await this.call(args, this.signal)
+  async publish(reference: string, names: readonly string[]): Promise<void> {
+    if (this.done.has(reference)) return this.tag(names[0]!, names.slice(1))
+    await this.tag(reference, names)
+    const { untag } = this.ways
+    if (untag !== undefined) await this.call(untag(reference), this.signal)
+  }
+
+  private async tag(reference: string, names: readonly string[]): Promise<void> {
+    const { tag } = this.ways
+    if (tag === undefined) return
+    for (const name of names) await this.call(tag(reference, name), this.signal)
   }
 
   async discard(reference: string): Promise<void> {
-    const args = this.done.has(reference) ? undefined : this.ways.discard(reference)
+    const args = this.done.has(reference) ? undefined : this.ways.discard?.(reference)
     if (args !== undefined) await this.call(args, AbortSignal.timeout(DISCARDING)).catch(() => {})
   }
 

@@ -37,8 +37,9 @@ export interface BlobStore extends BlobReader {
   /**
    * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put.
    * @param tag what it is to be called; undefined: it is there by digest alone. Tags appear with {@link publish}.
+   * @returns what it is there: another one that says the same, where that kind is not taken
    */
-  putManifest(manifest: Document, tag: string | undefined): Promise<void>
+  putManifest(manifest: Document, tag: string | undefined): Promise<Document>
   /**
    * Does all of publishing that may fail and that nobody sees: of several stores, each is finished before the first is
    * published. {@link publish} does it when it was not done.

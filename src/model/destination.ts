@@ -26,8 +26,8 @@ export interface ByDigest {
   shape: 'by-digest'
   name: string
   store: BlobStore
-  /** What the image is to be called there. */
-  tag: string | undefined
+  /** What the image is to be called there; without any it is there by digest. */
+  tags: readonly string[]
   /** How layers are compressed when nothing is asked for. */
   compression: BlobKind
   /** Images that may have the same layers, of the same repository or one that its blobs are mounted from. */

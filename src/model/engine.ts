@@ -12,15 +12,15 @@ export interface Engine {
   /**
    * Has it take an image from a registry on this machine.
    * @param offer.reference what the image is called until it is published: `HOST:PORT/REPOSITORY:TAG`
-   * @param offer.name what it is to be called in the end, in full
-   * @param offer.isLast whether it may have that name as soon as it is whole
+   * @param offer.names what it is to be called in the end, in full
+   * @param offer.isLast whether it may have them as soon as it is whole
    * @param offer.unpacked told of layers that are in place, by the beginning of their digest's hex
    * @param offer.signal ends it
    * @throws ImageError ENGINE_FAILED
    */
   pull(offer: PullOffer): Promise<void>
-  /** Gives what was taken its name, if it has not got it, and takes the other name away. @throws ImageError ENGINE_FAILED */
-  publish(reference: string, name: string): Promise<void>
+  /** Gives what was taken its names, if it has not got them, and takes the other one away. @throws ImageError ENGINE_FAILED */
+  publish(reference: string, names: readonly string[]): Promise<void>
   /** Takes away what was not published, whether or not the build was stopped. */
   discard(reference: string): Promise<void>
   /** The command that runs an image of that name, for a shell; undefined where nothing does. */
@@ -38,7 +38,7 @@ export interface ImagesById {
 
 export interface PullOffer {
   reference: string
-  name: string
+  names: readonly string[]
   isLast: boolean
   unpacked(id: string): void
   signal: AbortSignal

@@ -21,6 +21,8 @@ export interface ConfContext {
   emit: Emit
   /** The store's NAR hashes, where keys of layers are wanted. */
   narHashes: Promise<NarHashes | undefined>
+  /** What the image is called. */
+  names: readonly string[]
   /** Opens the image that `from_image` names. */
   openBase(name: string): Promise<Image>
 }
@@ -46,16 +48,20 @@ export function openConf(conf: Conf, context: ConfContext): ConfImage {
   return { own, whole: handled(onBase(conf, own, context)) }
 }
 
-async function onBase(conf: Conf, own: readonly Layer[], { emit, openBase }: ConfContext): Promise<Image> {
+async function onBase(
+  conf: Conf,
+  own: readonly Layer[],
+  { emit, openBase, names }: ConfContext,
+): Promise<Image> {
   const base = conf.fromImage === null ? undefined : await openBase(conf.fromImage).catch(asBaseError)
   if (base === undefined) emit({ type: 'no-base' })
   const layers = [...(base?.layers ?? []).map(asBase), ...own]
   const config =
     base === undefined ? conf.config : overlayEnv(conf.config, envOf(base.config([]).bytes, conf.fromImage!))
-  const { created, architecture, repoTag, mtime } = conf
+  const { created, architecture, mtime } = conf
   return {
     layers,
-    names: [repoTag],
+    names,
     mtime,
     config: (diffIds) => {
       const described = layers.map(({ source }, i) => ({

@@ -2,7 +2,7 @@
 import { ImageError } from '../errors.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
-import type { DeliveryOptions } from '../options.js'
+import { type DeliveryOptions, namesOf } from '../options.js'
 import {
   checkMountFrom,
   type OtherImage,
@@ -19,9 +19,8 @@ export const docker: Transport = {
   syntax: 'docker://HOST/REPOSITORY[:TAG]',
   parse(address, name) {
     const reference = address.startsWith('//') ? parseReference(address.slice(2)) : undefined
-    return reference === undefined
-      ? `"${withoutUserinfo(name)}": no reference to an image`
-      : new Repository(reference)
+    if (reference === undefined) return `"${withoutUserinfo(name)}": no reference to an image`
+    return new Repository(reference, /:[^/]*$/.test(address.slice(2)))
   },
 }
 
@@ -29,7 +28,11 @@ class Repository implements Place {
   readonly takesBlobs = true
   readonly name: string
 
-  constructor(private readonly reference: RegistryReference) {
+  /** @param hasTag whether it was named with a tag, or a digest */
+  constructor(
+    private readonly reference: RegistryReference,
+    private readonly hasTag: boolean,
+  ) {
     const { host, repository, tag, digest } = reference
     this.name = `docker://${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`
   }
@@ -44,21 +47,22 @@ class Repository implements Place {
     const { repository, tag, digest } = reference
     if (tag === undefined || digest !== undefined)
       throw new ImageError('DESTINATION_INVALID', `${name}: expected a tag to push to, found a digest`)
-    const { previous, registry } = context.options
+    const { previous, registry, repoTag } = context.options
+    const tags = this.hasTag ? [tag] : tagsOf(namesOf(repoTag), tag)
     const other = this.other(previous ?? tag)
     const mountFrom = registry?.mountFrom ?? (other.repository === repository ? undefined : other.repository)
     const store = await this.open(context, mountFrom)
     const from = other.repository === repository ? store : store.other(other.repository)
-    const here = { at: store, reference: tag }
+    const here = tags.map((reference) => ({ at: store, reference }))
     return {
       shape: 'by-digest',
       name,
       store,
-      tag,
+      tags,
       compression: 'gzip',
       previous: () =>
         previousImages(
-          previous === undefined ? [here] : [here, { at: from, reference: other.reference }],
+          previous === undefined ? here : [...here, { at: from, reference: other.reference }],
           store,
         ),
       isRemote: true,
@@ -90,4 +94,10 @@ class Repository implements Place {
     onEnd(() => store.close())
     return store
   }
+}
+
+/** The tags that names have; where there are none, the one that is meant without any. */
+function tagsOf(names: readonly string[], otherwise: string): string[] {
+  const tags = names.flatMap((name) => parseReference(name)?.tag ?? [])
+  return tags.length === 0 ? [otherwise] : [...new Set(tags)]
 }

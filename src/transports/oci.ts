@@ -64,7 +64,7 @@ class Layout implements Place {
       shape: 'by-digest',
       name,
       store,
-      tag,
+      tags: tag === undefined ? [] : [tag],
       compression: 'none',
       previous: () => previousImages([{ at: store, reference: tag }], store),
       isRemote: false,

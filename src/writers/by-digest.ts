@@ -8,13 +8,14 @@ import { saveBlob } from '../blob-stores/save-blob.js'
 import { isProvenBy } from '../cache/layer-keys.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
 import { layerType, manifestDocument } from '../documents/oci-manifest.js'
+import type { BlobStore } from '../model/blob-store.js'
 import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compression.js'
-import type { Descriptor } from '../model/descriptor.js'
-import type { ByDigest } from '../model/destination.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
+import type { ByDigest, Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Blob, Layer, StoredBlob } from '../model/layer.js'
-import type { Amount } from '../options.js'
+import type { Amount, DestinationResult, LayerResult } from '../options.js'
 import { checkLayerCount } from './docker-archive.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { Finished, WriteContext } from './written.js'
@@ -25,7 +26,7 @@ const ON_THEIR_WAY = 4
 export type Outcome = 'uploaded' | 'mounted' | 'skipped'
 
 /** A layer that every store has. */
-interface Delivered {
+export interface Delivered {
   diffId: Digest
   /** Of the archive; undefined when it was not unpacked. */
   size: number | undefined
@@ -34,58 +35,107 @@ interface Delivered {
   outcomes: Outcome[]
 }
 
+/** An image whose layers every store has. */
+export interface DeliveredImage {
+  config: Document
+  layers: LayerResult[]
+  delivered: readonly Delivered[]
+}
+
 /** @throws ImageError; stores then have no manifest that they did not have before */
 export async function writeByDigest(
   image: Image,
   destinations: readonly ByDigest[],
   context: WriteContext,
 ): Promise<Finished> {
-  checkLayerCount(image, context.emit)
-  const previous = await PreviousBlobs.of(destinations, context.emit)
-  const writer = new BlobWriter(destinations, previous, context)
-  const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
-  const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
-    const delivered = await writer.deliver(layer)
-    const { diffId: digest, size, outcomes } = delivered
-    context.emit({ type: 'layer-delivered', number: i + 1, source: layer.source, digest, size, outcomes })
-    return delivered
-  }
-  const delivered = await Promise.all(image.layers.map((layer, i) => limit(deliver, layer, i))).catch(
-    (error) => {
-      limit.clearQueue()
-      throw error
-    },
-  )
-  context.emit({ type: 'manifests-started' })
-  const config = image.config(delivered.map(({ diffId }) => diffId))
-  const descriptors = delivered.map(({ descriptor }) => descriptor)
-  const isMade = delivered.some(({ outcomes }) => outcomes.includes('uploaded'))
-  previous.tell(descriptors, isMade, context.emit)
-  const manifest = manifestDocument(config.descriptor, descriptors)
-  for (const { store, tag } of destinations) {
-    if (!(await store.has(config.descriptor))) await store.put(config.descriptor, config.bytes)
-    await store.putManifest(manifest, tag)
+  const [{ config, layers, delivered }] = await deliverImages([image] as const, destinations, context)
+  const outcomes = new Map<Destination, Omit<DestinationResult, 'name'>>()
+  for (const [i, { store, tags }] of destinations.entries()) {
+    const manifest = await putImage(store, config, delivered, tags, context)
     await store.finish()
+    outcomes.set(destinations[i]!, { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) })
   }
   return {
     imageId: config.descriptor.digest,
-    layers: delivered.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size })),
-    outcomes: new Map(
-      destinations.map((it, i) => [
-        it,
-        { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) },
-      ]),
-    ),
-    publish: async () => {
-      for (const { store } of destinations) await store.publish()
-    },
+    layers,
+    outcomes,
+    publish: () => publishAll(destinations),
     // What was put by digest alone is seen by nobody, and a store's owner closes it.
     discard: () => {},
   }
 }
 
+/** Brings the layers of images to all stores, one image after the other. @returns as many as there are images */
+export async function deliverImages<const Images extends readonly Image[]>(
+  images: Images,
+  destinations: readonly ByDigest[],
+  context: WriteContext,
+): Promise<{ [K in keyof Images]: DeliveredImage }> {
+  const { workshop, emit } = context
+  const previous = await PreviousBlobs.of(destinations, emit)
+  const writer = new BlobWriter(destinations, previous, context)
+  const all: DeliveredImage[] = []
+  for (const image of images) {
+    checkLayerCount(image, emit)
+    const limit = pLimit(workshop.threads + ON_THEIR_WAY)
+    const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
+      const delivered = await writer.deliver(layer)
+      const { diffId: digest, size, outcomes } = delivered
+      emit({ type: 'layer-delivered', number: i + 1, source: layer.source, digest, size, outcomes })
+      return delivered
+    }
+    const delivered = await Promise.all(image.layers.map((layer, i) => limit(deliver, layer, i))).catch(
+      (error) => {
+        limit.clearQueue()
+        throw error
+      },
+    )
+    const config = image.config(delivered.map(({ diffId }) => diffId))
+    const layers = delivered.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size }))
+    all.push({ config, layers, delivered })
+  }
+  const delivered = all.flatMap((image) => image.delivered)
+  const isMade = delivered.some(({ outcomes }) => outcomes.includes('uploaded'))
+  previous.tell(
+    delivered.map(({ descriptor }) => descriptor),
+    isMade,
+    emit,
+  )
+  emit({ type: 'manifests-started' })
+  return all as { [K in keyof Images]: DeliveredImage }
+}
+
+/** Puts an image's config and manifest. @returns the manifest as it is there */
+export async function putImage(
+  store: BlobStore,
+  config: Document,
+  delivered: readonly Delivered[],
+  tags: readonly string[],
+  { annotations }: WriteContext,
+): Promise<Document> {
+  if (!(await store.has(config.descriptor))) await store.put(config.descriptor, config.bytes)
+  const descriptors = delivered.map(({ descriptor }) => descriptor)
+  return putTagged(store, manifestDocument(config.descriptor, descriptors, annotations), tags)
+}
+
+/** Puts a manifest or an index under all tags, or by its digest. @returns what it is there */
+export async function putTagged(
+  store: BlobStore,
+  document: Document,
+  tags: readonly string[],
+): Promise<Document> {
+  let stored = document
+  for (const tag of tags.length === 0 ? [undefined] : tags) stored = await store.putManifest(stored, tag)
+  return stored
+}
+
+export async function publishAll(destinations: readonly ByDigest[]): Promise<void> {
+  for (const { store } of destinations) await store.publish()
+}
+
 class BlobWriter {
   private readonly compression: BlobCompression
+  private readonly delivered = new Map<string, Promise<Delivered>>()
 
   constructor(
     private readonly destinations: readonly ByDigest[],
@@ -96,7 +146,17 @@ class BlobWriter {
     this.compression = context.compression ?? (isGzipped ? DEFAULT_COMPRESSION.gzip : PLAIN)
   }
 
+  /** A layer that several images have is delivered once. */
   async deliver(layer: Layer): Promise<Delivered> {
+    const key = layer.stored === undefined ? (await layer.key())?.text : undefined
+    const before = key === undefined ? undefined : this.delivered.get(key)
+    if (before !== undefined) return { ...(await before), outcomes: this.destinations.map(() => 'skipped') }
+    const delivering = this.bring(layer)
+    if (key !== undefined) this.delivered.set(key, delivering)
+    return delivering
+  }
+
+  private async bring(layer: Layer): Promise<Delivered> {
     const { stored } = layer
     const asked = this.context.compression
     if (stored !== undefined && (asked === undefined || asked.kind === stored.kind))
@@ -221,7 +281,7 @@ async function bringAlong({ store }: ByDigest, blob: Descriptor): Promise<Outcom
   return (await store.mount(blob)) ? 'mounted' : undefined
 }
 
-function sumUp(delivered: readonly Delivered[], destination: number): Record<Outcome, Amount> {
+export function sumUp(delivered: readonly Delivered[], destination: number): Record<Outcome, Amount> {
   const sums = {
     uploaded: { layers: 0, bytes: 0 },
     mounted: { layers: 0, bytes: 0 },

@@ -3,7 +3,7 @@
  * the images say that are there already. They are believed for their own store alone.
  */
 import { blobName, fitsName } from '../cache/entry.js'
-import { layerType } from '../documents/oci-manifest.js'
+import { kindOf, layerType } from '../documents/oci-manifest.js'
 import { ImageError } from '../errors.js'
 import type { BlobCompression } from '../model/compression.js'
 import type { Descriptor } from '../model/descriptor.js'
@@ -94,7 +94,7 @@ function blobOf(
 ): Blob | undefined {
   const { [DIFF_ID]: diffId = '', [SIZE]: size = '' } = descriptor?.annotations ?? {}
   if (descriptor === undefined || !/^\d{1,15}$/.test(size)) return undefined
-  if (!isDigest(diffId) || descriptor.mediaType !== layerType(compression.kind)) return undefined
+  if (!isDigest(diffId) || kindOf(descriptor) !== compression.kind) return undefined
   const blob = { diffId, size: Number(size), digest: descriptor.digest, blobSize: descriptor.size }
   return fitsName(blobName(key, compression), blob) ? blob : undefined
 }

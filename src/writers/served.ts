@@ -29,7 +29,7 @@ interface Taken {
   destination: Served
   /** What it is called until it is published; undefined for an image that was there. */
   reference: string | undefined
-  name: string
+  names: readonly string[]
   taken: Amount
   present: Amount
 }
@@ -42,10 +42,13 @@ export async function writeServed(
 ): Promise<Finished> {
   const { workshop, compression, emit } = context
   checkLayerCount(image, emit)
-  const named = destinations.map((destination) => ({ destination, name: nameFor(image, destination) }))
+  const named = destinations.map((destination) => ({ destination, names: namesFor(image, destination) }))
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
-  const ids = named.map(({ destination, name }) => destination.engine.named?.(name))
+  // One that has the image under its only name has nothing to do.
+  const ids = named.map(({ destination, names }) =>
+    names.length === 1 ? destination.engine.named?.(names[0]!) : undefined,
+  )
   const offered = await offerImage(image, context, packed)
   const all: Taken[] = []
   const discard = async (): Promise<void> => {
@@ -53,8 +56,8 @@ export async function writeServed(
       if (reference !== undefined) await destination.engine.discard(reference)
   }
   try {
-    for (const [i, { destination, name }] of named.entries()) {
-      const delivery = new Delivery(image, offered, destination, name, context)
+    for (const [i, { destination, names }] of named.entries()) {
+      const delivery = new Delivery(image, offered, destination, names, context)
       all.push((await ids[i]) === offered.imageId ? delivery.nothing() : await delivery.run())
     }
   } catch (error) {
@@ -65,16 +68,16 @@ export async function writeServed(
     imageId: offered.imageId,
     layers: offered.layers.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size })),
     outcomes: new Map(
-      all.map(({ destination, name, taken, present }) => {
-        const command = destination.engine.runCommand(name)
+      all.map(({ destination, names, taken, present }) => {
+        const command = destination.engine.runCommand(names[0]!)
         return [destination, { taken, present, ...(command === undefined ? {} : { command }) }]
       }),
     ),
     publish: async () => {
-      for (const { destination, reference, name, taken, present } of all) {
+      for (const { destination, reference, names, taken, present } of all) {
         const { engine } = destination
-        if (reference === undefined) await engine.images?.name(offered.imageId, name)
-        else await engine.publish(reference, name)
+        if (reference !== undefined) await engine.publish(reference, names)
+        else for (const name of names) await engine.images?.name(offered.imageId, name)
         emit({ type: 'image-taken', destination: destination.name, taken, present })
       }
     },
@@ -82,15 +85,23 @@ export async function writeServed(
   }
 }
 
-/** The image's name in full, as Docker has it. @throws ImageError DESTINATION_INVALID */
-function nameFor({ names }: Image, { name, wanted }: Served): string {
-  const text = wanted ?? names[0] ?? ''
+/** The image's names in full, as Docker has them; at least one. @throws ImageError DESTINATION_INVALID */
+function namesFor({ names }: Image, { name, wanted }: Served): string[] {
+  const texts = wanted === undefined ? names : [wanted]
+  return [...new Set((texts.length === 0 ? [''] : texts).map((text) => fullName(text, name)))]
+}
+
+function fullName(text: string, destination: string): string {
   const reference = parseReference(text)
   if (reference?.tag !== undefined && reference.digest === undefined)
     return `${reference.host}/${reference.repository}:${reference.tag}`
-  throw new ImageError('DESTINATION_INVALID', `${name}: expected a name, found ${JSON.stringify(text)}`, {
-    hint: 'names are in lower case, as in docker-daemon:app:1.0',
-  })
+  throw new ImageError(
+    'DESTINATION_INVALID',
+    `${destination}: expected a name, found ${JSON.stringify(text)}`,
+    {
+      hint: 'names are in lower case, as in docker-daemon:app:1.0',
+    },
+  )
 }
 
 /** An image on its way to one engine. */
@@ -99,7 +110,7 @@ class Delivery {
     private readonly image: Image,
     private readonly offered: OfferedImage,
     private readonly destination: Served,
-    private readonly name: string,
+    private readonly names: readonly string[],
     private readonly context: WriteContext,
   ) {}
 
@@ -121,10 +132,10 @@ class Delivery {
 
   /** @returns undefined when an archive is not the faster way, or the engine does not take it */
   private async sendLittle(): Promise<Taken | undefined> {
-    const { offered, destination, name, context } = this
+    const { offered, destination, names, context } = this
     const { archives } = destination.engine
     if (archives === undefined) return undefined
-    const without = await archives.present(this.diffIds, name)
+    const without = await archives.present(this.diffIds, names[0])
     const bytes = offered.layers.slice(without).reduce((sum, { descriptor }) => sum + descriptor.size, 0)
     if (without === 0 || bytes > LITTLE) return undefined
     try {
@@ -138,16 +149,16 @@ class Delivery {
 
   /** @returns undefined when the engine found no way to this machine, and takes archives */
   private async pull(): Promise<Taken | undefined> {
-    const { offered, destination, name, context } = this
+    const { offered, destination, names, context } = this
     const { engine } = destination
-    const tag = name.slice(name.lastIndexOf(':') + 1)
+    const tag = names[0]!.slice(names[0]!.lastIndexOf(':') + 1)
     const server = new OneImageServer(offered, tag, ({ digest }) => this.tell('layer-taken', digest))
     const reference = await server.listen()
     try {
       const signal = AbortSignal.any([context.signal, server.failed])
       const unpacked = (id: string): void => this.tell('layer-unpacked', `sha256:${id}`)
       const isLast = context.destinations.length === 1
-      await engine.pull({ reference, name, isLast, unpacked, signal })
+      await engine.pull({ reference, names, isLast, unpacked, signal })
       return this.taken(reference, (i) => server.sent.has(offered.layers[i]!.descriptor.digest))
     } catch (error) {
       if (server.failure !== undefined) throw server.failure
@@ -164,7 +175,7 @@ class Delivery {
     const { destination, context, diffIds } = this
     const { name, engine } = destination
     const archives = engine.archives!
-    const without = (await archives.present(diffIds, this.name)) || (await archives.present(diffIds))
+    const without = (await archives.present(diffIds, this.names[0])) || (await archives.present(diffIds))
     const layers = without === 0 ? 'all layers' : `all but ${without} layers, which it has,`
     const message = `${name}: this machine cannot be reached from there: ${layers} are sent in an archive`
     context.emit({ type: 'warning', message })
@@ -182,7 +193,7 @@ class Delivery {
   }
 
   private taken(reference: string | undefined, isTaken: (i: number) => boolean): Taken {
-    const { destination, name } = this
+    const { destination, names } = this
     const taken = { layers: 0, bytes: 0 }
     const present = { layers: 0, bytes: 0 }
     for (const [i, { descriptor }] of this.offered.layers.entries()) {
@@ -190,7 +201,7 @@ class Delivery {
       sum.layers++
       sum.bytes += descriptor.size
     }
-    return { destination, reference, name, taken, present }
+    return { destination, reference, names, taken, present }
   }
 
   /** @param digest of a blob, or its beginning */

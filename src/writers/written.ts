@@ -1,5 +1,6 @@
 /** What writers are given, and what they tell. */
 import type { LayerMemory } from '../cache/layer-memory.js'
+import type { Annotations } from '../documents/oci-manifest.js'
 import type { BlobCompression } from '../model/compression.js'
 import type { Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
@@ -18,6 +19,8 @@ export interface WriteContext {
   destinations: readonly Destination[]
   /** Whether every layer's bytes are hashed on their way out, and what is skipped is read. */
   verify: boolean
+  /** Of manifests. */
+  annotations: Annotations | undefined
   /** How blobs are made; undefined: as the destinations have it. */
   compression: BlobCompression | undefined
   signal: AbortSignal

@@ -32,9 +32,6 @@ const FORMS = [
   'C -t=',
   'C -t ""',
   'C --repo_tag=',
-  'C -t a -t b',
-  'C -t a -t ""',
-  'C -t a --repo=c',
   'C -t -a',
   'C -t=-a',
   'C -t-a',
@@ -92,6 +89,17 @@ describe('the tag and the exit status are those of argparse', { skip: skipWithou
       const found = run.status === 0 ? (await readImage(run.output)).manifest[0]!.RepoTags[0] : run.status
       assert.equal(found, expected[i], run.stderr)
     })
+})
+
+test('the tag may be repeated, which argparse takes for a change of mind', async () => {
+  for (const [form, names] of [
+    ['C -t a:1 -t b:2', ['a:1', 'b:2']],
+    ['C -t a:1 --repo=c:3 -ta:1', ['a:1', 'c:3', 'a:1']],
+    ['C -t a:1 -t ""', ['a:1']],
+  ] as const) {
+    const run = runTo(`${conf}.tar`, process.execPath, [CLI, ...words(form)])
+    assert.deepEqual((await readImage(run.output)).manifest[0]!.RepoTags, names, run.stderr)
+  }
 })
 
 test('beginnings that several options have, and values of options that take none, are wrong usage', () => {
