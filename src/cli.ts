@@ -17,7 +17,7 @@ async function main(): Promise<number> {
   // Verbs have options of the same names as the program.
   const program = new Command('stream-layered-image')
     .enablePositionalOptions()
-    .configureOutput({ writeErr: (text) => log(text.trimEnd()) })
+    .configureOutput({ writeErr: (text) => log(withoutValue(text.trimEnd())) })
     .showSuggestionAfterError(false)
   const setStatus = (found: number): void => {
     status = found
@@ -31,10 +31,24 @@ async function main(): Promise<number> {
     const isVerb = program.commands.some((command) => command.name() === args[0])
     await program.parseAsync(isVerb ? args : likeArgparse(args, program.options), { from: 'user' })
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? STATUS.ok : STATUS.usage
+    if (error instanceof CommanderError) return usage(error)
     return fail(error)
   }
   return status
+}
+
+/** What an unknown option was given may be a password. */
+function withoutValue(text: string): string {
+  return text.replace(/(unknown option '--[^=']*)=.*'$/s, "$1'")
+}
+
+/** The parser has said what is wrong. @returns the exit status */
+async function usage({ exitCode, message }: CommanderError): Promise<number> {
+  if (exitCode === 0) return STATUS.ok
+  const { hintFor } = await import('./commands/foreign-options.js')
+  const hint = hintFor(message)
+  if (hint !== undefined) log(`stream-layered-image: hint: ${hint}`)
+  return STATUS.usage
 }
 
 main().then((status) => process.exit(status))

@@ -5,8 +5,10 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
+import { Option } from 'commander'
 import { ImageError } from '../errors.js'
 import { fsDecode } from '../python/fs-encoding.js'
+import { longForms } from './known-option.js'
 
 /**
  * The command line. Node puts U+FFFD for bytes that are not UTF-8, so that a name would silently be another one.
@@ -22,23 +24,13 @@ export function givenArguments(): string[] {
   throw new ImageError('OPTION_INVALID', `argument ${wrong + 1}: expected UTF-8, found "${fsDecode(found)}"`)
 }
 
-/** What must be known of an option; commander's `Option` is one. */
-export interface KnownOption {
-  /** `-t` */
-  short?: string | undefined
-  /** `--repo_tag` */
-  long?: string | undefined
-  /** Whether a value must follow. */
-  required: boolean
-}
-
-const HELP: KnownOption = { short: '-h', long: '--help', required: false }
+const HELP = new Option('-h, --help')
 
 /**
  * The same command line for commander. Where argparse finds an option without its value, it ends with that option;
  * a beginning that several options have stays as it is: commander refuses both.
  */
-export function likeArgparse(args: readonly string[], known: readonly KnownOption[]): string[] {
+export function likeArgparse(args: readonly string[], known: readonly Option[]): string[] {
   const options = [...known, HELP]
   const out: string[] = []
   for (let i = 0; i < args.length; i++) {
@@ -60,26 +52,29 @@ export function likeArgparse(args: readonly string[], known: readonly KnownOptio
 }
 
 interface Found {
-  option: KnownOption
+  option: Option
   name: string
   value?: string | undefined
 }
 
 /** The option that an argument names, with the value behind its `=`. */
-function find(arg: string, options: readonly KnownOption[]): Found | undefined {
+function find(arg: string, options: readonly Option[]): Found | undefined {
+  const whole = options.find((option) => option.is(arg))
+  if (whole !== undefined) return fits(whole, arg, undefined)
   const [, name = arg, value] = /^(-[^-=]|--[^=]*)=(.*)$/s.exec(arg) ?? []
-  const exact = options.find(({ short, long }) => name === short || name === long)
+  const exact = options.find((option) => option.is(name))
   if (exact !== undefined) return fits(exact, name, value)
-  const cut = name.length > 2 ? options.filter(({ long }) => long?.startsWith(name)) : []
+  const cut =
+    name.length > 2 ? options.filter((option) => longForms(option).some((it) => it.startsWith(name))) : []
   return cut.length === 1 ? fits(cut[0]!, cut[0]!.long!, value) : undefined
 }
 
 /** Nothing where a value was given that the option does not take. */
-function fits(option: KnownOption, name: string, value: string | undefined): Found | undefined {
+function fits(option: Option, name: string, value: string | undefined): Found | undefined {
   return value === undefined || option.required ? { option, name, value } : undefined
 }
 
-function looksLikeOption(arg: string, options: readonly KnownOption[]): boolean {
+function looksLikeOption(arg: string, options: readonly Option[]): boolean {
   if (!arg.startsWith('-') || arg === '-') return false
   if (find(arg, options) !== undefined || options.some(({ short }) => arg.slice(0, 2) === short)) return true
   return !/^-\d+$|^-\d*\.\d+$/.test(arg) && !arg.includes(' ')

@@ -1,7 +1,9 @@
 /** `stream-layered-image CONF`: the image that a configuration describes. */
 import type { Command } from 'commander'
 import { ImageError } from '../errors.js'
+import { gather } from './closure-arguments.js'
 import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
+import { KnownOption } from './known-option.js'
 import { run } from './run.js'
 
 interface BuildArguments extends DeliveryArguments {
@@ -18,10 +20,10 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
       '<conf...>',
       'conf.json of dockerTools.streamLayeredImage, or its script, or a directory that holds one; - is standard input; several, of one platform each, make an image index',
     )
-    .option(
-      '-t, --repo_tag <TAG>',
-      'use TAG in place of the repo_tag of CONF; may be repeated',
-      (tag: string, before: string[] = []) => [...before, tag],
+    .addOption(
+      new KnownOption('-t, --repo_tag <TAG>', 'use TAG in place of the repo_tag of CONF; may be repeated', [
+        '--tag',
+      ]).argParser(gather),
     )
     .option(
       '--known <FILE>',
@@ -34,17 +36,22 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
     .addHelpText('after', '\nExample:\n  stream-layered-image conf.json | docker load')
     .action(async (confs: string[], given: BuildArguments) => {
       const action = (signal: AbortSignal): Promise<void> =>
-        deliver(given, signal, async (options) => {
-          const { buildImage, buildIndex } = await import('../build-image.js')
-          const asked = { ...options, repoTag: given.repo_tag, known: given.known }
-          const [conf = '', ...others] = confs
-          if (others.length === 0) return buildImage({ ...asked, conf })
-          if (given.known !== undefined)
-            throw new ImageError('OPTION_INVALID', '--known: expected one configuration, found several', {
-              hint: 'name the files in the configurations, as their known_layers',
-            })
-          return buildIndex({ ...asked, confs })
-        })
+        deliver(
+          given,
+          signal,
+          async (options) => {
+            const { buildImage, buildIndex } = await import('../build-image.js')
+            const asked = { ...options, repoTag: given.repo_tag, known: given.known }
+            const [conf = '', ...others] = confs
+            if (others.length === 0) return buildImage({ ...asked, conf })
+            if (given.known !== undefined)
+              throw new ImageError('OPTION_INVALID', '--known: expected one configuration, found several', {
+                hint: 'name the files in the configurations, as their known_layers',
+              })
+            return buildIndex({ ...asked, confs })
+          },
+          confs,
+        )
       setStatus(await run(given.debug, action))
     })
 }

@@ -14,10 +14,15 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
     .allowExcessArguments(false)
     .action(async (image: string, given: DeliveryArguments) => {
       const action = (signal: AbortSignal): Promise<void> =>
-        deliver(given, signal, async (options) => {
-          const { copyImage } = await import('../build-image.js')
-          return copyImage({ ...options, image })
-        })
+        deliver(
+          given,
+          signal,
+          async (options) => {
+            const { copyImage } = await import('../build-image.js')
+            return copyImage({ ...options, image })
+          },
+          [image],
+        )
       setStatus(await run(given.debug, action))
     })
 }

@@ -4,8 +4,13 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { ImageError } from '../errors.js'
 import type { BuildResult, CompressionOptions, DeliveryOptions, IndexResult } from '../options.js'
 import { log } from '../report/log.js'
-import { report } from '../report/text.js'
+import { report, reportWarning } from '../report/text.js'
 import { SYNTAX } from '../transports.js'
+import { gather } from './closure-arguments.js'
+import type { readCredentials } from './credentials.js'
+import { KnownOption, TurnsOff } from './known-option.js'
+
+type ReadCredentials = typeof readCredentials
 
 export interface DeliveryArguments {
   output?: string[]
@@ -18,16 +23,22 @@ export interface DeliveryArguments {
   tlsCa?: string
   plainHttp?: boolean
   digestFile?: string
+  authfile?: string
+  creds?: string
+  tlsVerify?: boolean
+  quiet?: boolean
+  verbose?: boolean
   verify?: boolean
   debug?: boolean
 }
 
 export function addDeliveryOptions(command: Command): Command {
   return command
+    .optionsGroup('Delivery:')
     .option(
       '-o, --output <DESTINATION>',
       `deliver to ${SYNTAX}; - is standard output; may be repeated`,
-      (destination: string, before: string[] = []) => [...before, destination],
+      gather,
     )
     .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
     .option(
@@ -35,6 +46,8 @@ export function addDeliveryOptions(command: Command): Command {
       'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
       parseCompression,
     )
+    .option('--verify', 'hash every layer again on its way out, and read what could be skipped')
+    .optionsGroup('Cache:')
     .option(
       '--cache <PLACE>',
       'remember digests in a directory, in the "default" one, or at redis://HOST:PORT (also: STREAM_LAYERED_IMAGE_CACHE)',
@@ -49,21 +62,42 @@ export function addDeliveryOptions(command: Command): Command {
       parseAnnotation,
     )
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
+    .optionsGroup('Registry:')
+    .option('--authfile <FILE>', 'find credentials in this file alone (default: where podman and Docker do)')
+    .option('--creds <SOURCE>', 'user:password, from @FILE or, as -, from standard input')
     .option('--tls-ca <FILE>', 'trust these certificates too')
-    .option('--plain-http', 'speak to the registry without TLS')
-    .option(
-      '--digest-file <FILE>',
-      'write the digest of the manifest there, of a docker-archive the image ID',
+    .addOption(new KnownOption('--tls-verify', 'check certificates (default)', ['--tls-verify=true']))
+    .addOption(
+      new TurnsOff(
+        '--insecure',
+        'take any certificate, and HTTP without TLS',
+        ['--tls-verify=false'],
+        'tlsVerify',
+      ),
     )
-    .option('--verify', 'hash every layer again on its way out, and read what could be skipped')
+    .option('--plain-http', 'speak to the registry without TLS')
+    .optionsGroup('Output:')
+    .addOption(
+      new KnownOption(
+        '--digest-file <FILE>',
+        'write the digest of the manifest there, of a docker-archive the image ID',
+        ['--digestfile'],
+      ),
+    )
+    .option('-q, --quiet', 'show only warnings and errors')
+    .option('-v, --verbose', 'show a line for each layer, also for one that was there')
     .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
 }
 
-/** Runs a delivery with the command's options, and tells its result. */
+/**
+ * Runs a delivery with the command's options, and tells its result.
+ * @param inputs what the image is made from, as it was named
+ */
 export async function deliver(
   given: DeliveryArguments,
   signal: AbortSignal,
   run: (options: DeliveryOptions) => Promise<BuildResult | IndexResult>,
+  inputs: readonly string[] = [],
 ): Promise<void> {
   const output = given.output ?? ['-']
   if (output.includes('-') && (await isTerminal(1)))
@@ -78,16 +112,27 @@ export async function deliver(
     cache: place ? await cachePlace(place) : undefined,
     previous: given.previous,
     annotations: given.annotation,
-    registry: { mountFrom: given.mountFrom, tlsCa: given.tlsCa, plainHttp: given.plainHttp },
+    registry: {
+      ...{ mountFrom: given.mountFrom, tlsCa: given.tlsCa, tlsVerify: given.tlsVerify },
+      ...{ plainHttp: given.plainHttp, authFile: given.authfile },
+      credentials:
+        given.creds === undefined ? undefined : await credentials(given.creds, inputs, output, signal),
+    },
     verify: given.verify,
     digestFile: given.digestFile,
     signal,
-    onEvent: report,
+    onEvent: given.quiet ? reportWarning : report,
   })
   // Standard output is free for programs to read from when no image goes there.
   if (!output.includes('-')) await print(JSON.stringify(result))
   // Last, for whoever wants to go on from here.
+  if (given.quiet) return
   for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
+}
+
+async function credentials(...args: Parameters<ReadCredentials>): ReturnType<ReadCredentials> {
+  const { readCredentials } = await import('./credentials.js')
+  return readCredentials(...args)
 }
 
 /** A line to standard output, whole. @throws ImageError OUTPUT_FAILED, OUTPUT_CLOSED */

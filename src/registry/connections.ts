@@ -7,19 +7,29 @@ import { attempt, ImageError } from '../errors.js'
 import { readRegular } from '../files/open-regular.js'
 import { isLoopback } from './reference.js'
 
+/** Which certificates are taken. */
+export interface Trust {
+  /** A PEM file of certificates to trust beside the usual ones. */
+  tlsCa?: string | undefined
+  /** Default: true. */
+  tlsVerify?: boolean | undefined
+}
+
 export class Connections {
   private readonly direct: Agent
   private readonly proxied: EnvHttpProxyAgent
   private readonly opening = new Set<Socket>()
 
   /**
-   * @param caFile a PEM file of certificates to trust beside the usual ones
+   * @param trust whom; by default those that this machine trusts
    * @param timeout milliseconds until a connection is there
    * @throws ImageError REGISTRY_FAILED when the file holds none, or a proxy's address is none
    */
-  constructor(caFile: string | undefined, timeout: number, environment: NodeJS.ProcessEnv = process.env) {
-    const ca = caFile === undefined ? {} : { ca: [...rootCertificates, readCertificates(caFile)] }
-    const connector = buildConnector({ timeout, ...ca })
+  constructor(trust: Trust, timeout: number, environment: NodeJS.ProcessEnv = process.env) {
+    const { tlsCa, tlsVerify } = trust
+    const ca = tlsCa === undefined ? {} : { ca: [...rootCertificates, readCertificates(tlsCa)] }
+    const unchecked = tlsVerify === false ? { rejectUnauthorized: false } : {}
+    const connector = buildConnector({ timeout, ...ca, ...unchecked })
     const connect: buildConnector.connector = (options, callback) => {
       const socket: unknown = connector(options, (...result) => {
         if (socket instanceof Socket) this.opening.delete(socket)
@@ -30,9 +40,11 @@ export class Connections {
     // The deadlines are the transport's.
     const timeouts = { headersTimeout: 0, bodyTimeout: 0 }
     const tls = { timeout, ...ca }
+    // It is the registry that is taken as it is, not a proxy on the way.
+    const requestTls = { ...tls, ...unchecked }
     this.direct = new Agent({ connect, ...timeouts })
     this.proxied = new EnvHttpProxyAgent({
-      ...{ connect, requestTls: tls, proxyTls: tls, ...timeouts },
+      ...{ connect, requestTls, proxyTls: tls, ...timeouts },
       httpProxy: proxyOf('HTTP_PROXY', environment),
       httpsProxy: proxyOf('HTTPS_PROXY', environment),
     })

@@ -3,6 +3,7 @@
  * first file that knows something of the repository has the word. An entry is for a repository, a namespace or a
  * host; the one that says most of the repository's path is taken.
  */
+import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as v from 'valibot'
@@ -31,6 +32,14 @@ const HELPER_REPLY = v.object({ Username: v.string(), Secret: v.string() })
 /** What Docker calls its own registry, in files and to helpers. */
 const DOCKER_HUB = 'https://index.docker.io/v1/'
 
+/** Who to be, where it is not left to the files that everybody has. */
+export interface Identity {
+  /** The one file to look in, as containers-auth.json(5) and Docker's `config.json` have it. */
+  authFile?: string | undefined
+  /** Who to be at this registry, whatever files say. */
+  credentials?: { host: string; username: string; password: string } | undefined
+}
+
 /** Finds credentials in one registry. Each helper is asked once. */
 export class CredentialFinder {
   private readonly asked = new Map<string, Promise<Credentials | undefined>>()
@@ -40,6 +49,7 @@ export class CredentialFinder {
     private readonly host: string,
     private readonly signal: AbortSignal,
     private readonly environment: NodeJS.ProcessEnv = process.env,
+    private readonly identity: Identity = {},
   ) {}
 
   /**
@@ -47,7 +57,12 @@ export class CredentialFinder {
    * @throws ImageError CREDENTIALS_INVALID; no secret is part of its message. ABORTED
    */
   async find(repository: string): Promise<Credentials | undefined> {
-    for (const path of authFiles(this.environment)) {
+    const { authFile, credentials } = this.identity
+    if (credentials !== undefined && serverOf(credentials.host) === serverOf(this.host))
+      return { kind: 'password', username: credentials.username, password: credentials.password }
+    if (authFile !== undefined && !existsSync(authFile))
+      throw invalid(`cannot read ${authFile}: no such file`)
+    for (const path of authFile === undefined ? authFiles(this.environment) : [authFile]) {
       const found = await this.findIn(path, repository)
       if (found !== undefined) return found
     }

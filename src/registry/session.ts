@@ -1,17 +1,21 @@
 /** One registry: where it answers, who we are there, and requests with authorization, redirects and retries. */
-import { ImageError } from '../errors.js'
+import { ImageError, systemCode } from '../errors.js'
 import { follow, shown } from './address.js'
 import type { Answer } from './answer.js'
-import { CredentialFinder } from './credentials.js'
+import type { Trust } from './connections.js'
+import { CredentialFinder, type Identity } from './credentials.js'
 import { PATIENCE, type Patience } from './patience.js'
 import { apiHost, isLoopback } from './reference.js'
 import { PassingFailure, type RetryOptions } from './retry.js'
 import { type Authorization, authorize, denied, parseChallenge } from './token.js'
 import { type Question, type Reply, Transport } from './transport.js'
 
-export interface RegistryOptions {
-  /** A PEM file of certificates to trust beside the usual ones. */
-  tlsCa?: string | undefined
+export interface RegistryOptions extends Trust, Identity {
+  /**
+   * False takes any certificate, and speaks HTTP where the registry speaks no TLS: nobody knows then who is spoken to.
+   * Default: true.
+   */
+  tlsVerify?: boolean | undefined
   /** Speak HTTP without TLS; without it only a registry on this machine may. */
   plainHttp?: boolean | undefined
   /** A repository of the same registry whose blobs may be mounted in place of uploads. */
@@ -68,8 +72,8 @@ export class Session {
       signal: AbortSignal.any([signal, this.closing.signal]),
       tell,
     }
-    this.transport = new Transport(options.tlsCa, this.retry)
-    this.credentials = new CredentialFinder(host, this.retry.signal)
+    this.transport = new Transport(options, this.retry)
+    this.credentials = new CredentialFinder(host, this.retry.signal, process.env, options)
   }
 
   /** An address below the repository's. */
@@ -164,15 +168,21 @@ export class Session {
     const secure = new URL(`https://${host}/v2/`)
     const plain = new URL(`http://${host}/v2/`)
     if (this.options.plainHttp === true) return plain
-    if (!isLoopback(host) || this.options.tlsCa !== undefined) return secure
+    const { tlsCa, tlsVerify } = this.options
+    if (tlsVerify !== false && (!isLoopback(host) || tlsCa !== undefined)) return secure
     try {
       const reply = await this.transport.open({ method: 'GET', url: secure })
       reply.cancel()
       return secure
     } catch (failure) {
       const error: unknown = failure instanceof PassingFailure ? failure.error : failure
-      const cause = error instanceof Error ? String(error.cause) : ''
-      return /wrong version number|packet length too long|EPROTO|SSL routines/i.test(cause) ? plain : secure
+      const cause = error instanceof Error ? error.cause : undefined
+      const speaksNone = /wrong version number|packet length too long|EPROTO|SSL routines/i.test(
+        String(cause),
+      )
+      // Without a port the two have one each.
+      const isElsewhere = tlsVerify === false && secure.port === '' && systemCode(cause) === 'ECONNREFUSED'
+      return speaksNone || isElsewhere ? plain : secure
     }
   }
 }

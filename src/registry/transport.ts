@@ -4,7 +4,7 @@ import { ImageError, orAbort, systemCode, systemReason } from '../errors.js'
 import { brief, shown } from './address.js'
 import { type Answer, type Headers, statusText } from './answer.js'
 import { Clock, Progress } from './clock.js'
-import { Connections } from './connections.js'
+import { Connections, type Trust } from './connections.js'
 import { PassingFailure, type RetryOptions, retryAfter, seconds } from './retry.js'
 import { type Body, Sending } from './sending.js'
 
@@ -33,12 +33,12 @@ const SHORT_ANSWER = 64 << 10
 export class Transport {
   private readonly connections: Connections
 
-  /** @param caFile a PEM file of certificates to trust beside the usual ones @throws ImageError REGISTRY_FAILED */
+  /** @throws ImageError REGISTRY_FAILED */
   constructor(
-    caFile: string | undefined,
+    trust: Trust,
     private readonly options: RetryOptions,
   ) {
-    this.connections = new Connections(caFile, options.patience.connect)
+    this.connections = new Connections(trust, options.patience.connect)
   }
 
   /**
@@ -154,7 +154,10 @@ function failure(thrown: unknown, clock: Clock, about: string): ImageError | Pas
     new ImageError('REGISTRY_FAILED', `${about}: ${brief(reason)}`, { hint, cause: thrown })
   const code = systemCode(thrown) ?? ''
   if (/^(CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT)/.test(code))
-    return error(`its certificate is not trusted (${code})`, '--tls-ca FILE names certificates to trust')
+    return error(
+      `its certificate is not trusted (${code})`,
+      '--tls-ca FILE names certificates to trust, --tls-verify=false takes any',
+    )
   if (!code.startsWith('UND_ERR_') || !(thrown instanceof Error))
     return new PassingFailure(error(systemReason(thrown)))
   const reason = systemReason(thrown) === code ? `${thrown.message} (${code})` : systemReason(thrown)

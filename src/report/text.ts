@@ -9,7 +9,7 @@ export function report(event: BuildEvent): void {
   else if (event.type === 'configuration-found') log(`Using ${event.conf}, as ${event.where} does`)
   else if (event.type === 'manifests-started') log('Adding manifests...')
   else if (event.type === 'done') log('Done.')
-  else if (event.type === 'warning') log(`stream-layered-image: warning: ${event.message}`)
+  else if (event.type === 'warning') reportWarning(event)
   else if (event.type === 'cache-used') log(`cache: ${event.remembered} remembered, ${event.new} new`)
   else if (event.type === 'layers-known') log(`layer files: ${event.count} layers known`)
   else if (event.type === 'previous-image') log(previous(event))
@@ -32,6 +32,11 @@ export function report(event: BuildEvent): void {
 function previous({ image, unchanged, layers }: Extract<BuildEvent, { type: 'previous-image' }>): string {
   if (image !== undefined) return `previous: ${image}, ${unchanged} of ${layers} layers unchanged`
   return 'previous: none found; --previous names an image that shares layers, --cache remembers them'
+}
+
+/** What is said also where little is wanted. */
+export function reportWarning(event: BuildEvent): void {
+  if (event.type === 'warning') log(`stream-layered-image: warning: ${event.message}`)
 }
 
 /** `docker-daemon:app: 102 layers, 100 there already, 2 taken (30 kB)` */
