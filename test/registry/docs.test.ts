@@ -72,7 +72,7 @@ describe('the pages', { skip }, async () => {
   const jobs = blocksOf('ci.md', 'yaml')
   for (const [i, system] of ['GitHub Actions', 'GitLab CI'].entries())
     test(`docs/ci.md: the job of ${system} builds the image and pushes it under its tags`, async () => {
-      const login = 'robot:secret:1'
+      const login = 'robot:a-secret'
       const { host } = await startRegistry(join(root, `ci-${i}`), { login })
       writeFileSync(
         join(root, 'default.nix'),
