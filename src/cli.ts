@@ -1,31 +1,16 @@
 #!/usr/bin/env node
 /** The command: arguments in, exit status out. */
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { givenArguments, likeArgparse } from './commands/arguments.js'
-import { buildCommand } from './commands/build.js'
-import { cacheCommand } from './commands/cache.js'
-import { copyCommand } from './commands/copy.js'
-import { layerCommand } from './commands/layer.js'
-import { planCommand } from './commands/plan.js'
+import { makeProgram } from './commands/program.js'
 import { fail, STATUS } from './commands/run.js'
-import { serveCommand } from './commands/serve.js'
 import { log } from './report/log.js'
-import { VERSION } from './version.js'
 
 async function main(): Promise<number> {
   let status: number = STATUS.ok
-  // Verbs have options of the same names as the program.
-  const program = new Command('stream-layered-image')
-    .enablePositionalOptions()
-    .configureOutput({ writeErr: (text) => log(withoutValue(text.trimEnd())) })
-    .showSuggestionAfterError(false)
-  const setStatus = (found: number): void => {
+  const program = makeProgram((found) => {
     status = found
-  }
-  buildCommand(program, setStatus)
-  for (const add of [planCommand, layerCommand, copyCommand, serveCommand, cacheCommand])
-    add(program, setStatus)
-  program.version(VERSION)
+  })
   try {
     const args = givenArguments()
     const isVerb = program.commands.some((command) => command.name() === args[0])
@@ -35,11 +20,6 @@ async function main(): Promise<number> {
     return fail(error)
   }
   return status
-}
-
-/** What an unknown option was given may be a password. */
-function withoutValue(text: string): string {
-  return text.replace(/(unknown option '--[^=']*)=.*'$/s, "$1'")
 }
 
 /** The parser has said what is wrong. @returns the exit status */

@@ -20,6 +20,7 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
       '<conf...>',
       'conf.json of dockerTools.streamLayeredImage, or its script, or a directory that holds one; - is standard input; several, of one platform each, make an image index',
     )
+    .optionsGroup('Image:')
     .addOption(
       new KnownOption('-t, --repo_tag <TAG>', 'use TAG in place of the repo_tag of CONF; may be repeated', [
         '--tag',
