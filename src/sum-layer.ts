@@ -98,9 +98,9 @@ async function make(
     const summed = await workshop.checksum({ paths, owner, nar: true }, subject)
     return { ...summed, digest: summed.diffId, blobSize: summed.size }
   }
-  const { plan } = await workshop.plan({ paths, owner }, subject)
+  const { plan, size } = await workshop.plan({ paths, owner }, subject)
   return workshop.blob(
-    { recipe: { kind: 'store', plan, owner }, compression, file, offset: 0, nar: true },
+    { recipe: { kind: 'store', plan, owner }, size, compression, file, offset: 0, nar: true },
     subject,
   )
 }

@@ -1,5 +1,16 @@
 /** What a worker thread runs: one exported function for each task. */
 import { tasks } from '../src/layers/tasks.js'
 
-export const { plan, checksum, digest, stream, slice, blob, openBase, openCustomisation, expand, several } =
-  tasks
+export const {
+  plan,
+  checksum,
+  digest,
+  stream,
+  slice,
+  blob,
+  openBase,
+  openCustomisation,
+  expand,
+  help,
+  several,
+} = tasks

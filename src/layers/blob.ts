@@ -3,13 +3,16 @@ import type { BlobCompression } from '../model/compression.js'
 import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
 import { HashingSink } from './checksum.js'
-import { compressor } from './compress.js'
+import { type Compressor, compressor } from './compress.js'
 import { FileSink } from './file-sink.js'
 import { NarHasher } from './nar.js'
+import type { PieceMemory } from './pieces.js'
 import { writeRecipes } from './recipes.js'
 
 export interface BlobTask {
   recipe: Recipe
+  /** Of the archive, in bytes. */
+  size: number
   compression: BlobCompression
   /** An existing file, and where in it the blob starts, in bytes. */
   file: string
@@ -18,13 +21,17 @@ export interface BlobTask {
   nar?: boolean | undefined
 }
 
-/** @throws ImageError FILE_CHANGED, FILE_UNREADABLE, OUTPUT_FAILED */
-export async function writeBlob(task: BlobTask): Promise<MadeBlob> {
+/**
+ * @param pieces where other threads may help to compress; undefined: this one does it alone
+ * @throws ImageError FILE_CHANGED, FILE_UNREADABLE, OUTPUT_FAILED, WORKER_FAILED when a helper died
+ */
+export async function writeBlob(task: BlobTask, pieces?: PieceMemory): Promise<MadeBlob> {
   const file = new FileSink(task.file, task.offset)
+  let packing: Compressor | undefined
   try {
     const plain = task.compression.kind === 'none'
     const compressed = plain ? undefined : new HashingSink(file)
-    const packing = await compressor(task.compression, compressed ?? file)
+    packing = await compressor(task.compression, compressed ?? file, pieces && { pieces, size: task.size })
     const archive = new HashingSink(packing)
     const nar = task.nar && task.recipe.kind === 'store' ? new NarHasher() : undefined
     await writeRecipes([task.recipe], archive, nar)
@@ -33,6 +40,7 @@ export async function writeBlob(task: BlobTask): Promise<MadeBlob> {
     const digest = compressed?.digest() ?? diffId
     return { diffId, size: archive.size, digest, blobSize: file.size, narHashes: nar?.finish() }
   } finally {
+    packing?.close()
     file.close()
   }
 }

@@ -20,6 +20,8 @@ import {
 } from './checksum.js'
 import type { Expanded, ExpandTask } from './compressed-ranges.js'
 import type { CustomisationLayer } from './customisation.js'
+import { help } from './help.js'
+import type { PieceMemory } from './pieces.js'
 import { writeRecipes } from './recipes.js'
 import { type SliceCursor, type SliceTask, writeSlice } from './slices.js'
 
@@ -44,6 +46,8 @@ export interface Tasks {
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a plain one. */
   expand: { input: ExpandTask; output: Expanded }
+  /** Help with a blob that another thread makes. */
+  help: { input: PieceMemory; output: undefined }
   /** Several tasks of the checksum pass, in order; replies to those that fitted into a few milliseconds. */
   several: { input: Several; output: Reply<Tasks[Pass]['output']>[] }
 }
@@ -57,6 +61,8 @@ export interface Several {
   passes: readonly AnyPass[]
   /** Shared: the index of the pass that runs, for when its thread dies. */
   running: Int32Array
+  /** Where other threads may help with the blobs among them. */
+  pieces?: PieceMemory | undefined
 }
 
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
@@ -66,13 +72,15 @@ const LONG_ENOUGH = 10
 
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
-    several: ({ passes, running }) =>
+    several: ({ passes, running, pieces }) =>
       reply(async () => {
         const replies: Reply<Tasks[Pass]['output']>[] = []
         const end = performance.now() + LONG_ENOUGH
         for (const [i, pass] of passes.entries()) {
           running[0] = i
-          replies.push(await runPass(pass))
+          replies.push(
+            pass.kind === 'blob' ? await reply(() => writeBlob(pass.input, pieces)) : await runPass(pass),
+          )
           if (performance.now() > end) break
         }
         return replies
@@ -89,6 +97,11 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
       }),
     slice: (input) => reply(() => writeSlice(input)),
     blob: (input) => reply(() => writeBlob(input)),
+    help: (input) =>
+      reply(async () => {
+        await help(input)
+        return undefined
+      }),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),

@@ -25,3 +25,19 @@ export const DEFAULT_COMPRESSION: Record<BlobKind, BlobCompression> = {
 
 /** The highest level of each kind; the lowest is 1. */
 export const HIGHEST_LEVEL: Record<BlobKind, number> = { none: 0, gzip: 9, zstd: 19 }
+
+/** Whether Node itself has zstd, as it does from 22.15 on. */
+export const hasNodeZstd = process.versions.zstd !== undefined
+
+/** The version of @bokuweb/zstd-wasm that is installed; package.json asks for no other. */
+const WASM_ZSTD = '0.0.27'
+
+/**
+ * What makes blobs of a kind here. Encoders of equal names make equal bytes of equal ones; zlib's are others on other
+ * architectures, whose instructions it hashes with.
+ */
+export function encoderName(kind: Exclude<BlobKind, 'none'>): string {
+  const { zlib, zstd } = process.versions
+  if (kind === 'gzip') return `zlib-${zlib}-${process.arch}`
+  return hasNodeZstd ? `libzstd-${zstd}` : `wasm-${WASM_ZSTD}`
+}

@@ -3,6 +3,9 @@
  * run as the pool has threads, and one less while the streaming pass needs a thread. That one always finds it
  * free, because what it waits for is the end of a checksum pass.
  *
+ * A turn that finds nothing queued helps the thread with the most to compress, for a tenth of a second; so one large
+ * layer keeps all threads busy, and who else needs one soon has it.
+ *
  * A small image is done before a second thread would have started. So a pool begins with one thread, which is
  * given waiting passes in batches, and grows to all of them when there turns out to be more to do.
  */
@@ -12,6 +15,7 @@ import pLimit from 'p-limit'
 import { Piscina } from 'piscina'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
 import type { AnyPass, Pass, Reply, Tasks } from '../layers/tasks.js'
+import { Helping } from './helping.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
@@ -40,6 +44,7 @@ export class LayerPool {
   private readonly queue: QueuedPass[] = []
   /** Those that are not done. */
   private readonly passes = new Set<Promise<unknown>>()
+  private readonly helping: Helping
   private readonly grown = withResolvers()
   private isGrown = false
   private streaming = 0
@@ -65,6 +70,7 @@ export class LayerPool {
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
     })
+    this.helping = new Helping(threads)
     // Each task tells of its own failure; what is left are results that nobody waits for once it is closed.
     this.piscina.on('error', () => {})
     setTimeout(() => this.grow(), GROW_AFTER).unref()
@@ -92,14 +98,31 @@ export class LayerPool {
 
   /** Each pass that is queued asks for a turn of a thread; a batch leaves some turns with nothing to do. */
   private askForTurn(): void {
-    handled(this.limit(() => this.runBatch()))
+    handled(this.limit(() => (this.queue.length > 0 ? this.runBatch() : this.help())))
+  }
+
+  /** Lets threads that have nothing to do help. */
+  private askForHelp(): void {
+    const { limit } = this
+    if (!this.helping.isWanted) return
+    for (let turns = limit.activeCount + limit.pendingCount; turns < limit.concurrency; turns++)
+      this.askForTurn()
+  }
+
+  private async help(): Promise<void> {
+    await this.helping.help((pieces) => this.ask('help', pieces))
+    if (this.helping.isWanted) this.askForTurn()
   }
 
   private async runBatch(): Promise<void> {
     const batch = this.queue.splice(0, this.isGrown ? 1 : BATCH)
-    if (batch.length === 0) return
+    const passes = batch.map(({ pass }) => pass)
     const running = new Int32Array(new SharedArrayBuffer(4))
-    const reply = await this.ask('several', { passes: batch.map(({ pass }) => pass), running })
+    const pieces = this.helping.lend(passes)
+    const asking = this.ask('several', { passes, running, pieces })
+    this.askForHelp()
+    const reply = await asking
+    if (pieces !== undefined) this.helping.takeBack(pieces, reply.ok)
     if (reply.ok) {
       for (const done of reply.value) {
         if (done.ok) this.bytes += done.value.size
@@ -112,6 +135,7 @@ export class LayerPool {
     for (const _ of batch) this.askForTurn()
     // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
     if (this.isGrown) await setImmediate()
+    if (this.queue.length === 0 && this.helping.isWanted) this.askForTurn()
   }
 
   /** Runs the streaming pass on a thread that it takes from checksum passes. @throws ImageError as {@link run} */
@@ -131,6 +155,7 @@ export class LayerPool {
     this.isGrown = true
     this.bound()
     this.grown.resolve()
+    this.askForHelp()
   }
 
   private bound(): void {

@@ -101,7 +101,7 @@ async function writeLayer(
   if (plan.member !== undefined && plan.member.size < plan.size) return (await passes.compare(layer)).diffId
   const isNew = memory.isOn && layer.source.kind === 'store'
   const blob = await workshop.blob(
-    { recipe: plan.recipe, compression: PLAIN, file: file.path, offset: data, nar: isNew },
+    { recipe: plan.recipe, size: plan.size, compression: PLAIN, file: file.path, offset: data, nar: isNew },
     nameOf(layer.source),
   )
   if (plan.diffId !== undefined && blob.diffId !== plan.diffId)

@@ -193,10 +193,10 @@ class BlobWriter {
     const { workshop, memory } = this.context
     const file = workshop.makeFile()
     try {
-      const { recipe, diffId } = await layer.plan()
+      const { recipe, size, diffId } = await layer.plan()
       const key = await layer.key()
       const nar = key?.narHashes !== undefined
-      const task = { recipe, compression: this.compression, file, offset: 0, nar }
+      const task = { recipe, size, compression: this.compression, file, offset: 0, nar }
       const blob = await workshop.blob(task, nameOf(layer.source))
       if (diffId !== undefined && diffId !== blob.diffId) throw untrueLayer(layer.source, diffId, blob.diffId)
       if (known !== undefined) await this.isTrue(layer, known, blob.diffId)

@@ -37,7 +37,7 @@ export class PackedLayers {
     const plan = await layer.plan()
     const path = workshop.makeFile()
     const name = nameOf(layer.source)
-    const task = { recipe: plan.recipe, compression, file: path, offset: 0 }
+    const task = { recipe: plan.recipe, size: plan.size, compression, file: path, offset: 0 }
     const { diffId, size, digest, blobSize } = await workshop.blob(task, name)
     if (plan.diffId !== undefined && plan.diffId !== diffId)
       throw untrueLayer(layer.source, plan.diffId, diffId)

@@ -140,13 +140,13 @@ describe('against nix-hash', { skip: skipWithout('nix-hash', 'nix-store') }, () 
       stored,
       `sha256:${command('nix-hash', ['--to-base32', '--type', 'sha256', createHash('sha256').update(dump).digest('hex')])}`,
     )
-    const { plan, narHashes: found, diffId } = checksumLayer({ paths: [path, path], owner, nar: true })
+    const { plan, narHashes: found, diffId, size } = checksumLayer({ paths: [path, path], owner, nar: true })
     assert.deepEqual(found, [stored, stored])
     const file = newPath()
     for (const kind of ['none', 'gzip', 'zstd'] as const) {
       writeFileSync(file, '')
       const recipe = { kind: 'store', plan, owner } as const
-      const task = { recipe, compression: { kind, level: 1 }, file, offset: 0 }
+      const task = { recipe, size, compression: { kind, level: 1 }, file, offset: 0 }
       const blob = await writeBlob({ ...task, nar: true })
       assert.deepEqual([blob.narHashes, blob.diffId], [[stored, stored], diffId])
       assert.equal((await writeBlob(task)).narHashes, undefined)
