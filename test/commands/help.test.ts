@@ -152,20 +152,21 @@ describe('completions', () => {
 
   test('zsh', { skip: skipWithout('zsh') }, () => {
     const file = script('zsh')
-    // A shell with a terminal, that shows what it would insert: completions only work in a line editor.
+    // A shell with a terminal, that shows what it would insert: completions only work in a line editor, which
+    // reads from when it shows its prompt.
     const driver = join(root, 'driver.zsh')
     writeFileSync(
       driver,
       `zmodload zsh/zpty
 zpty z zsh -f -i
-ask() { zpty -w z "$1"; zpty -r -m z out "*$2*"; REPLY=$out }
-ask 'PS1=; autoload -Uz compinit; compinit -u -D; cd ${work}; source ${file}' ''
+ask() { zpty -w z "$1"; zpty -r -m z out "*$2*rea>dy*"; REPLY=$out }
+ask 'PS1="rea>""dy"; autoload -Uz compinit; compinit -u -D; cd ${work}; source ${file}' ''
 ask 'shown() { compadd -O found "$@"; print -rl -- "<$found>"; builtin compadd "$@" }; zstyle ":completion:*" list-grouped no; setopt no_list_beep; unsetopt auto_list' ''
-ask 'compadd() { local -a found; builtin compadd -O found "$@"; print -rn -- "[$found]"; builtin compadd "$@" }; print re"ady"' 'ready'
+ask 'compadd() { local -a found; builtin compadd -O found "$@"; print -rn -- "[$found]"; builtin compadd "$@" }; print be"gun"' 'begun'
 for line in "$@"; do
   zpty -w -n z "stream-layered-image $line"$'\\t'
   zpty -w -n z $'\\C-uprint do""ne\\n'
-  zpty -r -m z out '*done*'
+  zpty -r -m z out '*done*rea>dy*'
   print -r -- "=$line=$\{out//$'\\r'/}"
 done
 zpty -d z

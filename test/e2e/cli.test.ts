@@ -26,19 +26,18 @@ test('--help and --version go to standard output and succeed', () => {
 })
 
 test('wrong usage ends with 2 and one line', () => {
-  for (const args of [
-    [],
-    ['--nonsense', conf],
-    [conf, 'more'],
-    ['-j', '0', conf],
-    ['-j', 'two', conf],
-    ['-t'],
-  ]) {
+  for (const args of [[], ['--nonsense', conf], ['-j', '0', conf], ['-j', 'two', conf], ['-t']]) {
     const run = cli(...args)
     assert.equal(run.status, 2, args.join(' '))
     assert.equal(run.stdout, '')
     assert.match(run.stderr, /^(stream-layered-image: )?error: [^\n]+\n$/, args.join(' '))
   }
+})
+
+test('standard output takes one image, which one line and a hint say', () => {
+  const run = cli(conf, 'more')
+  assert.deepEqual([run.status, run.stdout], [2, ''])
+  assert.match(run.stderr, /^[^\n]+found several \[DESTINATION_INVALID\]\n[^\n]+hint: [^\n]+\n$/)
 })
 
 test('a failure ends with 1, names the file, and shows no stack', () => {
