@@ -8,6 +8,7 @@ export const {
   stream,
   slice,
   blob,
+  contents,
   openBase,
   openCustomisation,
   expand,

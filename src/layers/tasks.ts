@@ -19,6 +19,7 @@ import {
   type StorePaths,
 } from './checksum.js'
 import type { Expanded, ExpandTask } from './compressed-ranges.js'
+import type { ContentsTask, LayerContents } from './contents.js'
 import type { CustomisationLayer } from './customisation.js'
 import { help } from './help.js'
 import type { PieceMemory } from './pieces.js'
@@ -42,6 +43,8 @@ export interface Tasks {
   slice: { input: SliceTask; output: SliceCursor | undefined }
   /** A layer's blob into a file. */
   blob: { input: BlobTask; output: MadeBlob }
+  /** What is in a layer. */
+  contents: { input: ContentsTask; output: LayerContents }
   openBase: { input: { path: string }; output: BaseImage }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a plain one. */
@@ -53,7 +56,7 @@ export interface Tasks {
 }
 
 /** The tasks of the checksum pass, and those in its place. */
-export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'openCustomisation'
+export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'openCustomisation'
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
@@ -102,6 +105,7 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
         await help(input)
         return undefined
       }),
+    contents: (input) => reply(async () => (await import('./contents.js')).readContents(input)),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),

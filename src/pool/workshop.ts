@@ -8,6 +8,7 @@ import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
 import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } from '../layers/checksum.js'
 import type { PackedRanges } from '../layers/compressed-ranges.js'
+import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
 import type { SliceCursor } from '../layers/slices.js'
@@ -89,6 +90,11 @@ export class Workshop {
       this.digest({ ...file, compression, range: toTheEnd }, subject),
     ])
     return { diffId: plain.diffId, size: plain.size, digest: packed.diffId, blobSize: packed.size }
+  }
+
+  /** What is in a layer, by reading it. @throws ImageError IMAGE_INVALID for more than can be kept */
+  async contents(task: ContentsTask, subject: string): Promise<LayerContents> {
+    return this.pool.pass('contents', { ...task, recipe: await this.readable(task.recipe, subject) }, subject)
   }
 
   /** A layer's blob in a file. */

@@ -1,0 +1,188 @@
+/**
+ * What is in a layer, found by reading its archive once: sums for each group of members, and the members of groups that
+ * are asked for. A group is a store path, or what is elsewhere below one directory of the root.
+ */
+import { createHash, type Hash } from 'node:crypto'
+import { ImageError } from '../errors.js'
+import { type Digest, fromHex } from '../model/digest.js'
+import type { Member } from '../model/member.js'
+import type { Recipe } from '../model/recipe.js'
+import { normalisePath } from '../python/paths.js'
+import { MemberReader } from '../tar/member-reader.js'
+import { type Checksum, DigestSink } from './checksum.js'
+import { type Entry, Kind, readPlan } from './plan.js'
+import { writeRecipes } from './recipes.js'
+
+export interface ContentsTask {
+  recipe: Recipe
+  /** The directory of store paths: `/nix/store`. */
+  storeDir: string
+  /** Whether groups get digests. */
+  digests?: boolean
+  /** Groups whose members are wanted. */
+  members?: readonly string[]
+}
+
+export interface LayerContents extends Checksum {
+  /** In the order of their first members. */
+  groups: Group[]
+  /** Of the groups that were asked for, in the archive's order. */
+  members: FoundMember[]
+  /** Why the archive is read no further, where something in it is no member: `at byte 512: expected …`. */
+  problem?: string
+}
+
+export interface Group {
+  /** `/nix/store/…-name`, `/etc`, or `/` for the root and the directories above store paths. */
+  path: string
+  members: number
+  /** Of its files' contents. */
+  bytes: number
+  /** Of its members and their contents, in their order; where it was asked for. */
+  digest?: Digest
+}
+
+export interface FoundMember {
+  group: string
+  member: Member
+  /** Of its contents; undefined where it has none. */
+  digest: Digest | undefined
+  /** Of its first header block, in bytes from the archive's start. */
+  offset: number
+}
+
+/** The most groups and members that are kept: what an image has of them is bounded by nothing else. */
+const MAX_GROUPS = 200_000
+const MAX_MEMBERS = 500_000
+
+/** @throws ImageError as {@link writeRecipes}; IMAGE_INVALID for more than can be kept */
+export async function readContents(task: ContentsTask): Promise<LayerContents> {
+  const found = new Groups(task)
+  const reader = new MemberReader(found)
+  const digest = new DigestSink()
+  let problem: string | undefined
+  const attempt = (read: () => void): void => {
+    if (problem !== undefined) return
+    try {
+      read()
+    } catch (error) {
+      if (!(error instanceof ImageError) || error instanceof TooMany) throw error
+      problem = error.message
+    }
+  }
+  const buffer = digest.lend()
+  await writeRecipes([task.recipe], {
+    lend: () => buffer,
+    accept: (used) => {
+      attempt(() => reader.accept(buffer.subarray(0, used)))
+      digest.accept(used)
+    },
+  })
+  attempt(() => reader.finish())
+  return {
+    ...found.finish(),
+    diffId: digest.digest(),
+    size: digest.size,
+    ...(problem === undefined ? {} : { problem }),
+  }
+}
+
+/** The sums of a plan, without reading a file. */
+export function groupsOfPlan(plan: Uint8Array, storeDir: string): Group[] {
+  const groups = new Map<string, Group>()
+  readPlan(plan, (entry: Readonly<Entry>, path) => {
+    count(groups, groupOf(path, storeDir), entry.kind === Kind.file ? entry.size : 0)
+    return true
+  })
+  return [...groups.values()]
+}
+
+/** @param name of a member, or a path */
+export function groupOf(name: string, storeDir: string): string {
+  const path = normalisePath(`/${name.replace(/^\/+/, '')}`)
+  if (path.startsWith(`${storeDir}/`)) {
+    const end = path.indexOf('/', storeDir.length + 1)
+    return end < 0 ? path : path.slice(0, end)
+  }
+  if (storeDir === path || storeDir.startsWith(`${path}/`)) return '/'
+  const end = path.indexOf('/', 1)
+  return end < 0 ? path : path.slice(0, end)
+}
+
+function count(groups: Map<string, Group>, path: string, bytes: number): void {
+  const group = groups.get(path)
+  if (group === undefined) {
+    if (groups.size >= MAX_GROUPS) throw new TooMany('directories and store paths', MAX_GROUPS)
+    groups.set(path, { path, members: 1, bytes })
+  } else {
+    group.members++
+    group.bytes += bytes
+  }
+}
+
+class TooMany extends ImageError {
+  constructor(what: string, limit: number) {
+    super('IMAGE_INVALID', `expected at most ${limit} ${what} in a layer, found more`)
+  }
+}
+
+class Groups {
+  private readonly groups = new Map<string, Group>()
+  private readonly members: FoundMember[] = []
+  private readonly digests = new Map<string, Digest>()
+  private readonly wanted: ReadonlySet<string>
+  /** Of the group that the member belongs to, since another group's member. */
+  private running: { path: string; hash: Hash } | undefined
+  /** The member under way, where it is wanted. */
+  private open: { found: FoundMember; hash: Hash } | undefined
+
+  constructor(private readonly task: ContentsTask) {
+    this.wanted = new Set(task.members)
+  }
+
+  member(member: Member, offset: number, size: number): void {
+    const group = groupOf(member.name, this.task.storeDir)
+    count(this.groups, group, size)
+    if (this.task.digests) {
+      if (this.running?.path !== group) this.change(group)
+      this.running!.hash.update(textOf(member))
+    }
+    if (!this.wanted.has(group)) return
+    if (this.members.length >= MAX_MEMBERS) throw new TooMany('members that differ', MAX_MEMBERS)
+    const found: FoundMember = { group, member, digest: undefined, offset }
+    this.members.push(found)
+    if (size > 0) this.open = { found, hash: createHash('sha256') }
+  }
+
+  data(bytes: Buffer): void {
+    this.running?.hash.update(bytes)
+    this.open?.hash.update(bytes)
+  }
+
+  end(): void {
+    if (this.open !== undefined) this.open.found.digest = fromHex(this.open.hash.digest('hex'))
+    this.open = undefined
+  }
+
+  finish(): Pick<LayerContents, 'groups' | 'members'> {
+    this.change(undefined)
+    for (const [path, digest] of this.digests) this.groups.get(path)!.digest = digest
+    return { groups: [...this.groups.values()], members: this.members }
+  }
+
+  /** Only one digest is under way: members of a group that comes again are added to what it had. */
+  private change(path: string | undefined): void {
+    if (this.running !== undefined) {
+      const { path: before, hash } = this.running
+      hash.update(this.digests.get(before) ?? '')
+      this.digests.set(before, fromHex(hash.digest('hex')))
+    }
+    this.running = path === undefined ? undefined : { path, hash: createHash('sha256') }
+  }
+}
+
+/** All fields of a member, each in its place. */
+function textOf({ pax, ...fields }: Member): string {
+  const text = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+  return JSON.stringify([fields, [...(pax ?? [])]], text)
+}
