@@ -8,7 +8,7 @@ import { ImageError } from './errors.js'
 import { expectApart } from './files/apart.js'
 import { PartialFile, writeWhole } from './files/partial-file.js'
 import { inBuild } from './in-build.js'
-import { type BlobCompression, DEFAULT_COMPRESSION } from './model/compression.js'
+import { type BlobCompression, DEFAULT_COMPRESSION, encoderName } from './model/compression.js'
 import type { MadeBlob } from './model/layer.js'
 import type { Owner } from './model/owner.js'
 import { type CompressionOptions, checkCompression } from './options.js'
@@ -56,7 +56,8 @@ export async function sumLayer(options: LayerOptions): Promise<void> {
         await file.finish(made.blobSize)
         await file.publish()
         const place = relative(dirname(output), blobPath!)
-        blob = { file: place, compression: compression!, digest: made.digest, size: made.blobSize }
+        const encoder = encoderName(compression!.kind)
+        blob = { file: place, compression: compression!, encoder, digest: made.digest, size: made.blobSize }
       }
       const { diffId, size } = made
       await writeWhole(output, encodeLayerFile({ paths, narHashes, owner, diffId, size, blob }), signal)
@@ -67,16 +68,19 @@ export async function sumLayer(options: LayerOptions): Promise<void> {
   })
 }
 
-function compressionOf({ compression, blob }: LayerOptions): BlobCompression | undefined {
-  const isPacked = compression !== undefined && compression.kind !== 'none'
+type Packing = BlobCompression & { kind: 'gzip' | 'zstd' }
+
+function compressionOf({ compression, blob }: LayerOptions): Packing | undefined {
+  const kind = compression?.kind ?? 'none'
+  const isPacked = kind !== 'none'
   if (isPacked !== (blob !== undefined))
     throw new ImageError(
       'OPTION_INVALID',
       `expected both --compress gzip or zstd and --blob FILE, or neither, found ${isPacked ? 'no file' : 'no compression'}`,
     )
   if (!isPacked) return undefined
-  checkCompression(compression)
-  return { kind: compression.kind, level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level }
+  checkCompression(compression!)
+  return { kind, level: compression?.level ?? DEFAULT_COMPRESSION[kind].level }
 }
 
 /** In the order of the archive: as they are named, or the most popular first. */

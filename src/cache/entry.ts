@@ -1,10 +1,10 @@
 /**
  * What a cache keeps of a layer: one short text, which tells by itself whether it is whole and of which name.
- * Names are keys and ways to compress; what does not fit its name is no entry.
+ * Names are keys, ways to compress and encoders; what does not fit its name is no entry.
  */
 import { createHash } from 'node:crypto'
 import * as v from 'valibot'
-import type { BlobCompression, BlobKind } from '../model/compression.js'
+import { type BlobCompression, type BlobKind, encoderName } from '../model/compression.js'
 import { type Digest, isDigest, toHex } from '../model/digest.js'
 import type { Blob, LayerKey } from '../model/layer.js'
 
@@ -14,14 +14,15 @@ export const ENTRY_LIMIT = 1024
 /** Entries that nobody wrote anew for this long go, in milliseconds. */
 export const LIFETIME = 90 * 86_400_000
 
-/** How a layer's blob is called: its key, and how it is compressed. */
+/** How a layer's blob is called: its key, how it is compressed, and by what, since another encoder makes other bytes. */
 export function blobName(key: LayerKey, { kind, level }: BlobCompression): string {
-  return kind === 'none' ? `${key.text}-none` : `${key.text}-${kind}-${level}`
+  return kind === 'none' ? `${key.text}-none` : `${key.text}-${kind}-${level}-${encoderName(kind)}`
 }
 
-const NAME = /^(nar|plan|diff)-([0-9a-f]{64})-(none|(gzip|zstd)-\d{1,2})$/
+/** Those without an encoder are of earlier versions: they are looked after, and nobody asks for them. */
+const NAME = /^(nar|plan|diff)-([0-9a-f]{64})-(none|(gzip|zstd)-\d{1,2}(-[\w.+-]{1,64})?)$/
 
-/** Whether the text is one that {@link blobName} gives. */
+/** Whether the text is one that {@link blobName} gives, or gave. */
 export function isBlobName(text: string): boolean {
   return NAME.test(text)
 }

@@ -1,11 +1,19 @@
 /** Layers that need no checksum pass, since layer files tell what it would find. They are believed as a cache is. */
 import { statSync } from 'node:fs'
 import { ImageError } from '../errors.js'
-import { type BlobCompression, PLAIN } from '../model/compression.js'
+import { type BlobCompression, encoderName, PLAIN } from '../model/compression.js'
 import type { Blob, LayerKey } from '../model/layer.js'
 import type { Owner } from '../model/owner.js'
 import { blobName, fitsName } from './entry.js'
-import { blobOf, checkOwner, type LayerFile, MAKE_ANEW, readLayerFile, unfit } from './layer-file.js'
+import {
+  blobOf,
+  checkOwner,
+  isCompressedSo,
+  type LayerFile,
+  MAKE_ANEW,
+  readLayerFile,
+  unfit,
+} from './layer-file.js'
 import { narKey } from './layer-keys.js'
 import type { NarHashes } from './nar-hashes.js'
 
@@ -19,6 +27,8 @@ export class KnownLayers {
   private readonly byKey = new Map<string, Known>()
   /** Keys of the layers that were asked for. */
   readonly used = new Set<string>()
+  /** Layer files whose blobs are wanted and of no use. */
+  private readonly foreign = new Set<string>()
 
   /**
    * @param paths of layer files @param layers the image's lists of store paths @param hashes the store's
@@ -30,7 +40,7 @@ export class KnownLayers {
     layers: readonly (readonly string[])[],
     owner: Owner,
     hashes: NarHashes,
-    warn: (message: string) => void,
+    private readonly warn: (message: string) => void,
   ) {
     const wanted = new Set(layers.map((list) => list.join('\0')))
     for (const path of paths) {
@@ -54,9 +64,18 @@ export class KnownLayers {
   find(key: LayerKey, compression: BlobCompression): Blob | undefined {
     const known = this.byKey.get(key.text)
     const blob = known && blobOf(known.file, compression)
-    if (blob === undefined) return undefined
-    this.used.add(key.text)
+    if (blob !== undefined) this.used.add(key.text)
+    else if (known !== undefined && isCompressedSo(known.file, compression)) this.tell(known, compression)
     return blob
+  }
+
+  private tell({ path, file }: Known, { kind }: BlobCompression): void {
+    if (kind === 'none' || this.foreign.has(path)) return
+    this.foreign.add(path)
+    const { encoder = 'an earlier version' } = file.blob!
+    this.warn(
+      `layer file ${path}: its blob was compressed by ${encoder}, ${encoderName(kind)} is used here; it is made anew`,
+    )
   }
 
   /** The file that holds the layer's blob. @throws ImageError LAYER_FILE_INVALID when there is no such file */
@@ -83,8 +102,8 @@ export class KnownLayers {
 
 function checkSizes(path: string, file: LayerFile, key: LayerKey): void {
   for (const compression of [PLAIN, file.blob?.compression ?? PLAIN]) {
-    const blob = blobOf(file, compression)!
-    if (!fitsName(blobName(key, compression), blob))
+    const blob = blobOf(file, compression)
+    if (blob !== undefined && !fitsName(blobName(key, compression), blob))
       throw unfit(
         path,
         'sizes and digests of a layer and its blob',

@@ -6,7 +6,7 @@ import { dirname, isAbsolute, join } from 'node:path'
 import * as v from 'valibot'
 import { attempt, ImageError } from '../errors.js'
 import { readRegular } from '../files/open-regular.js'
-import type { BlobCompression } from '../model/compression.js'
+import { type BlobCompression, encoderName } from '../model/compression.js'
 import { type Digest, isDigest } from '../model/digest.js'
 import type { Blob } from '../model/layer.js'
 import type { Owner } from '../model/owner.js'
@@ -29,6 +29,8 @@ export interface LayerFileBlob {
   /** Its file; where the layer file is, when the path is relative. */
   file: string
   compression: BlobCompression
+  /** What compressed it, as {@link encoderName} tells; undefined in files of earlier versions. */
+  encoder?: string | undefined
   digest: Digest
   /** Bytes. */
   size: number
@@ -67,6 +69,7 @@ const LAYER = v.object({
     v.object({
       file: v.string(),
       compression: v.object({ kind: v.picklist(['gzip', 'zstd', 'none']), level: COUNT }),
+      encoder: v.optional(v.string()),
       digest: DIGEST,
       size: COUNT,
     }),
@@ -113,14 +116,20 @@ function shown(value: string | number | bigint): string {
   return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }
 
-/** What the layer file says as a cache would. @param compression the way its blob would have to be compressed */
-export function blobOf(
-  { diffId, size, blob }: LayerFile,
-  { kind, level }: BlobCompression,
-): Blob | undefined {
-  if (kind === 'none') return { diffId, size, digest: diffId, blobSize: size }
-  if (blob?.compression.kind !== kind || blob.compression.level !== level) return undefined
+/**
+ * What the layer file says as a cache would.
+ * @param compression the way its blob would have to be compressed, by what compresses here
+ */
+export function blobOf(file: LayerFile, compression: BlobCompression): Blob | undefined {
+  const { diffId, size, blob } = file
+  if (compression.kind === 'none') return { diffId, size, digest: diffId, blobSize: size }
+  if (!isCompressedSo(file, compression) || blob?.encoder !== encoderName(compression.kind)) return undefined
   return { diffId, size, digest: blob.digest, blobSize: blob.size }
+}
+
+/** Whether its blob is compressed in that way, by whatever encoder. */
+export function isCompressedSo({ blob }: LayerFile, { kind, level }: BlobCompression): boolean {
+  return blob?.compression.kind === kind && blob.compression.level === level
 }
 
 /** The error for a layer file that is damaged, or not of this image. */

@@ -30,7 +30,7 @@ export const HIGHEST_LEVEL: Record<BlobKind, number> = { none: 0, gzip: 9, zstd:
 export const hasNodeZstd = process.versions.zstd !== undefined
 
 /** The version of @bokuweb/zstd-wasm that is installed; package.json asks for no other. */
-const WASM_ZSTD = '0.0.27'
+export const WASM_ZSTD = '0.0.27'
 
 /**
  * What makes blobs of a kind here. Encoders of equal names make equal bytes of equal ones; zlib's are others on other
