@@ -1,23 +1,16 @@
 /**
- * To a real registry on this machine: the first push of the closure, a push of what is there already, and one with
- * one of a hundred layers changed; against the reference piped through `zstd -1` into skopeo.
+ * To a real registry on this machine: the first push of the closure, and of the same in fewer layers of which the last
+ * has most; a push of what is there already, by its tag and by a new one, and one with one of a hundred layers changed;
+ * against the reference piped through `zstd -1` into skopeo.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { CASES } from './cases.js'
 import { CLI, type Measurement, measure } from './programs.js'
+import { dominated, inNixStore } from './push-inputs.js'
 import type { PushResult } from './results.js'
 import { median } from './statistics.js'
 
@@ -37,16 +30,19 @@ export async function pushCases(
   const directory = join(work, 'push')
   mkdirSync(directory, { recursive: true })
   const { conf, changed } = inNixStore(CASES.closure!(work).conf, directory)
+  const heavy = dominated(conf, directory)
   let host = ''
   const ours = (from: string, name: string): Measurement =>
     measure('pipe', [process.execPath, CLI, from, '-o', `docker://${host}/${name}`])
-  const theirs = (name: string): Measurement => {
-    const [program, ...args] = reference(conf)
+  const theirs = (from: string, name: string): Measurement => {
+    const [program, ...args] = reference(from)
     const script = `"$@" | zstd -1 | skopeo copy -q --dest-tls-verify=false docker-archive:/dev/stdin docker://${host}/${name}`
     return measure('pipe', ['bash', '-c', script, 'bash', program!, ...args])
   }
   const first = []
+  const last = []
   const same = []
+  const tagged = []
   const one = []
   const known = []
   const layout = join(directory, 'layout')
@@ -58,8 +54,10 @@ export async function pushCases(
     // Another registry for each pair: skopeo remembers which blobs it has sent to one.
     const registry = await startRegistry(directory)
     host = registry.host
-    first.push([theirs('theirs'), ours(conf, 'ours')] as const)
-    same.push([theirs('theirs'), ours(conf, 'ours')] as const)
+    first.push([theirs(conf, 'theirs'), ours(conf, 'ours')] as const)
+    same.push([theirs(conf, 'theirs'), ours(conf, 'ours')] as const)
+    tagged.push(ours(conf, 'ours:new'))
+    last.push([theirs(heavy, 'theirs-heavy'), ours(heavy, 'ours-heavy')] as const)
     one.push(ours(changed, 'ours'))
     known.push(toLayout())
     sizes = ['theirs', 'ours'].map((name) => imageSize(`${host}/${name}`))
@@ -91,36 +89,12 @@ export async function pushCases(
       ...compare('first push', 1.5, first),
       note: `${(sizes[1]! / 1e6).toFixed(0)} MB with gzip:4, skopeo’s ${(sizes[0]! / 1e6).toFixed(0)} MB`,
     },
+    compare('first push, four fifths of it in the last layer', 1.5, last),
     compare('nothing changed', 50, same),
+    alone('nothing changed, under a new tag', tagged),
     alone('one of 100 layers changed', one),
     alone('digests only: an image layout that has all blobs', known),
   ]
-}
-
-/** The closure's paths in the machine's Nix store, and the same with another path in place of the median one. */
-function inNixStore(conf: string, directory: string): { conf: string; changed: string } {
-  const moved = { conf: join(directory, 'conf.json'), changed: join(directory, 'changed.json') }
-  if (existsSync(moved.changed)) return moved
-  const document = JSON.parse(readFileSync(conf, 'utf8')) as { store_layers: string[][]; store_dir: string }
-  const add = (path: string): string => {
-    const { status, stdout, stderr } = spawnSync('nix-store', ['--add', path], { encoding: 'utf8' })
-    if (status !== 0) throw new Error(`nix-store --add ${path}: ${stderr}`)
-    return stdout.trim()
-  }
-  document.store_layers = document.store_layers.map((paths) => paths.map(add))
-  document.store_dir = '/nix/store'
-  writeFileSync(moved.conf, JSON.stringify(document))
-  const index = document.store_layers.length >> 1
-  const path = document.store_layers[index]![0]!
-  const copy = join(directory, basename(path).slice(33))
-  cpSync(path, copy, { recursive: true })
-  chmodSync(copy, 0o755)
-  const file = readdirSync(copy, { recursive: true, encoding: 'utf8' }).length
-  writeFileSync(join(copy, 'another-file'), String(file))
-  document.store_layers[index] = [add(copy)]
-  rmSync(copy, { recursive: true, force: true })
-  writeFileSync(moved.changed, JSON.stringify(document))
-  return moved
 }
 
 async function startRegistry(directory: string): Promise<{ host: string; stop: () => void }> {
