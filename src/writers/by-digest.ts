@@ -1,9 +1,10 @@
 /**
  * An image as blobs, to all blob stores that take it. Each layer goes its own way: when its key tells its digest, a
- * store that has it is asked for nothing more; otherwise a worker produces the blob, once for all stores.
+ * store that has it is asked for nothing more; otherwise a worker produces the blob, once for all stores. Of those that
+ * have to be sent the largest go first.
  */
 import { rmSync } from 'node:fs'
-import pLimit from 'p-limit'
+import pLimit, { type LimitFunction } from 'p-limit'
 import { saveBlob } from '../blob-stores/save-blob.js'
 import { isProvenBy } from '../cache/layer-keys.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
@@ -17,6 +18,7 @@ import type { Image } from '../model/image.js'
 import type { Blob, Layer, StoredBlob } from '../model/layer.js'
 import type { Amount, DestinationResult, LayerResult } from '../options.js'
 import { checkLayerCount } from './docker-archive.js'
+import { LargestFirst } from './largest-first.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { Finished, WriteContext } from './written.js'
 
@@ -71,25 +73,22 @@ export async function deliverImages<const Images extends readonly Image[]>(
   destinations: readonly ByDigest[],
   context: WriteContext,
 ): Promise<{ [K in keyof Images]: DeliveredImage }> {
-  const { workshop, emit } = context
+  const { emit } = context
   const previous = await PreviousBlobs.of(destinations, emit)
   const writer = new BlobWriter(destinations, previous, context)
   const all: DeliveredImage[] = []
   for (const image of images) {
     checkLayerCount(image, emit)
-    const limit = pLimit(workshop.threads + ON_THEIR_WAY)
     const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
       const delivered = await writer.deliver(layer)
       const { diffId: digest, size, outcomes } = delivered
       emit({ type: 'layer-delivered', number: i + 1, source: layer.source, digest, size, outcomes })
       return delivered
     }
-    const delivered = await Promise.all(image.layers.map((layer, i) => limit(deliver, layer, i))).catch(
-      (error) => {
-        limit.clearQueue()
-        throw error
-      },
-    )
+    const delivered = await Promise.all(image.layers.map(deliver)).catch((error) => {
+      writer.stop()
+      throw error
+    })
     const config = image.config(delivered.map(({ diffId }) => diffId))
     const layers = delivered.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size }))
     all.push({ config, layers, delivered })
@@ -136,6 +135,10 @@ export async function publishAll(destinations: readonly ByDigest[]): Promise<voi
 class BlobWriter {
   private readonly compression: BlobCompression
   private readonly delivered = new Map<string, Promise<Delivered>>()
+  /** Layers of which it is found out whether they have to be sent. */
+  private readonly looks: LimitFunction
+  /** Layers that are sent: as many temporary files there are at most. */
+  private readonly sends: LargestFirst
 
   constructor(
     private readonly destinations: readonly ByDigest[],
@@ -144,6 +147,15 @@ class BlobWriter {
   ) {
     const isGzipped = destinations.some(({ compression }) => compression === 'gzip')
     this.compression = context.compression ?? (isGzipped ? DEFAULT_COMPRESSION.gzip : PLAIN)
+    const most = context.workshop.threads + ON_THEIR_WAY
+    this.looks = pLimit(most)
+    this.sends = new LargestFirst(most)
+  }
+
+  /** What has not begun never does. */
+  stop(): void {
+    this.looks.clearQueue()
+    this.sends.stop()
   }
 
   /** A layer that several images have is delivered once. */
@@ -160,17 +172,24 @@ class BlobWriter {
     const { stored } = layer
     const asked = this.context.compression
     if (stored !== undefined && (asked === undefined || asked.kind === stored.kind))
-      return this.copy(layer, stored)
+      return this.sends.run(stored.descriptor.size, () => this.copy(layer, stored))
+    const found = await this.looks(() => this.find(layer))
+    if ('outcomes' in found) return found
+    const { known, file } = found
+    if (known !== undefined && file !== undefined)
+      return this.sends.run(known.blob.size, () => this.send(layer, known, file))
+    const size = layer.plan().then((plan) => plan.size)
+    return this.sends.run(size, () => this.make(layer, known))
+  }
+
+  /** Has all stores take the layer without sending it; where that cannot be, what is known of it. */
+  private async find(layer: Layer): Promise<Delivered | Unsent> {
     const known = await this.known(layer)
-    if (known !== undefined) {
-      const { blob } = known
-      const descriptor = describe(blob, await layer.key(), this.compression)
-      const outcomes = await Promise.all(this.destinations.map((it) => bringAlong(it, descriptor)))
-      if (outcomes.every((outcome) => outcome !== undefined)) return { ...blob, descriptor, outcomes }
-      const file = await this.context.memory.blobFile(layer, this.compression)
-      if (file !== undefined) return this.send(layer, known, descriptor, file)
-    }
-    return this.make(layer, known)
+    if (known === undefined) return { known }
+    const descriptor = describe(known.blob, await layer.key(), this.compression)
+    const outcomes = await Promise.all(this.destinations.map((it) => bringAlong(it, descriptor)))
+    if (outcomes.every((outcome) => outcome !== undefined)) return { ...known.blob, descriptor, outcomes }
+    return { known, file: await this.context.memory.blobFile(layer, this.compression) }
   }
 
   /** A layer's blob without making it: what the cache says, or every store's own previous image. */
@@ -211,18 +230,13 @@ class BlobWriter {
   }
 
   /** A blob that a layer file has: its bytes are compared with what that says, packed and unpacked. */
-  private async send(
-    layer: Layer,
-    known: KnownBlob,
-    descriptor: Descriptor,
-    path: string,
-  ): Promise<Delivered> {
-    const { blob } = known
+  private async send(layer: Layer, { blob }: KnownBlob, path: string): Promise<Delivered> {
     const packed = await this.context.workshop.fileDigests(path, this.compression.kind, nameOf(layer.source))
     const expected = [blob.digest, blob.blobSize, blob.diffId, blob.size].join(', ')
     const found = [packed.digest, packed.blobSize, packed.diffId, packed.size].join(', ')
     if (found !== expected)
       throw await this.context.memory.stale(layer, this.compression, nameOf(layer.source), expected, found)
+    const descriptor = describe(blob, await layer.key(), this.compression)
     return { ...blob, descriptor, outcomes: await this.put(descriptor, async () => path) }
   }
 
@@ -273,6 +287,13 @@ interface KnownBlob {
   blob: Blob
   /** Whether the cache says so; otherwise a previous image does. */
   isCached: boolean
+}
+
+/** A layer that has to be sent. */
+interface Unsent {
+  known: KnownBlob | undefined
+  /** Its blob, where a layer file has it. */
+  file?: string | undefined
 }
 
 /** Has the blob there without sending it; undefined when that cannot be. */
