@@ -178,7 +178,8 @@ class BlobWriter {
     const { known, file } = found
     if (known !== undefined && file !== undefined)
       return this.sends.run(known.blob.size, () => this.send(layer, known, file))
-    const size = layer.plan().then((plan) => plan.size)
+    // A blob's plan is had by reading it.
+    const size = stored?.descriptor.size ?? layer.plan().then((plan) => plan.size)
     return this.sends.run(size, () => this.make(layer, known))
   }
 
