@@ -46,6 +46,11 @@ export function addDeliveryOptions(command: Command): Command {
       'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
       parseCompression,
     )
+    .option(
+      '--annotation <KEY=VALUE>',
+      'annotate the manifest, and the index; may be repeated',
+      parseAnnotation,
+    )
     .option('--verify', 'hash every layer again on its way out, and read what could be skipped')
     .optionsGroup('Cache:')
     .option(
@@ -54,15 +59,10 @@ export function addDeliveryOptions(command: Command): Command {
     )
     .option(
       '--previous <REF>',
-      'skip layers that this image has, too: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: a few of the repository)',
+      'skip layers that this image has, too: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the tag that is replaced, then a few newest tags of the repository)',
     )
-    .option(
-      '--annotation <KEY=VALUE>',
-      'annotate the manifest, and the index; may be repeated',
-      parseAnnotation,
-    )
-    .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
     .optionsGroup('Registry:')
+    .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
     .option('--authfile <FILE>', 'find credentials in this file alone (default: where podman and Docker do)')
     .option('--creds <SOURCE>', 'user:password, from @FILE or, as -, from standard input')
     .option('--tls-ca <FILE>', 'trust these certificates too')
