@@ -119,9 +119,7 @@ export class Pieces {
 
   /** Puts in place of a claimed piece what it is compressed to. */
   compress(slot: number, encode: Encode): void {
-    const packed = encode(this.content(slot), this.control[LEVEL]!)
-    this.slots[slot]!.set(packed)
-    this.setLength(slot, packed.length)
+    this.setLength(slot, encode(this.content(slot), this.control[LEVEL]!, this.slots[slot]!))
     this.setState(slot, DONE)
   }
 
