@@ -6,7 +6,6 @@
  * (`writers/at-offsets`). Blob stores get layers as blobs, in any order, and only those that they lack
  * (`writers/by-digest`). Engines are served the image as by a registry, and ask for what they lack (`writers/served`).
  */
-import type { NarHashes } from './cache/nar-hashes.js'
 import { ImageError } from './errors.js'
 import { expectOutside } from './files/apart.js'
 import { type Build, inBuild } from './in-build.js'
@@ -55,11 +54,8 @@ async function openImage(
   const asked = namesOf(options.repoTag)
   const names = asked.length > 0 ? asked : [conf.repoTag]
   for (const name of names) checkRepoTag(name, asked.length > 0, build)
-  const known = [...(options.known ?? []), ...(conf.knownLayers ?? [])]
-  const narHashes = build.queryNarHashes(conf.storeLayers.flat(), known.length > 0 || undefined)
-  if (known.length > 0) await know(known, conf, (await narHashes) ?? new Map(), build)
-  const { openConf } = await import('./sources/conf.js')
-  return openConf(conf, { ...build, names, openBase: build.openImage, narHashes })
+  const { openKnownConf } = await import('./sources/any.js')
+  return openKnownConf(conf, names, [...(options.known ?? []), ...(conf.knownLayers ?? [])], build)
 }
 
 /**
@@ -91,13 +87,6 @@ export async function buildIndex(options: IndexOptions): Promise<IndexResult> {
     readFrom,
     'several',
   )
-}
-
-/** Has layers recalled that layer files tell of. @throws ImageError LAYER_FILE_INVALID */
-async function know(files: readonly string[], conf: Conf, hashes: NarHashes, build: Build): Promise<void> {
-  const { KnownLayers } = await import('./cache/known-layers.js')
-  const warn = (message: string): void => build.emit({ type: 'warning', message })
-  build.memory.know(new KnownLayers(files, conf.storeLayers, conf, hashes, warn))
 }
 
 async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {

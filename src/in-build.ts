@@ -1,36 +1,24 @@
-/** What a build runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
+/** What a build runs in: a run with the destinations that the image goes to. */
 import { tmpdir } from 'node:os'
-import type { DigestCache } from './cache/digest-cache.js'
-import { LayerMemory } from './cache/layer-memory.js'
-import type { NarHashes } from './cache/nar-hashes.js'
-import { aborted, asImageError, checkAborted, ImageError } from './errors.js'
+import { checkAborted, ImageError } from './errors.js'
 import { expectApart, type NamedPath } from './files/apart.js'
 import { WholeFile } from './files/partial-file.js'
-import { Scratch } from './files/scratch.js'
+import { inRun, type Run } from './in-run.js'
 import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
-import type { Image } from './model/image.js'
 import type { DeliveryOptions } from './options.js'
-import { LayerPool } from './pool/pool.js'
-import { threadCount } from './pool/threads.js'
-import { Workshop } from './pool/workshop.js'
-import type { Place, TransportContext } from './transports/transport.js'
+import type { Place } from './transports/transport.js'
 import { parsePlace } from './transports.js'
-import { ChecksumPasses } from './writers/checksum-passes.js'
 import type { WriteContext } from './writers/written.js'
 
 /** One build under way. */
-export interface Build extends WriteContext {
+export interface Build extends Run, WriteContext {
   /** Where the image goes, in the order in which it was asked for; all of it is open. */
   destinations: readonly Destination[]
   /** What is written to on this machine. */
   written: readonly NamedPath[]
   /** Takes the digest at the end. */
   digestFile: WholeFile | undefined
-  /** Opens an image that is named as destinations are. @throws ImageError */
-  openImage(name: string): Promise<Image>
-  /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
-  queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
 }
 
 /**
@@ -44,66 +32,34 @@ export async function inBuild<T>(
   readFrom: readonly NamedPath[] = [],
   images: 'one' | 'several' = 'one',
 ): Promise<T> {
-  const end = new AbortController()
-  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
-  checkAborted(signal)
+  checkAborted(options.signal)
   const places = (options.destinations ?? []).map(parsePlace)
   if (images === 'several') expectIndexTakers(places)
   const { written, files } = writtenBy(places, options)
   expectApart(files, readFrom)
   checkOthers(options, places)
-  // The first worker starts while this thread loads the rest.
-  const threads = threadCount(options.threads)
-  const pool = new LayerPool(threads, signal)
-  const scratch = new Scratch()
-  const closing: (() => Promise<void>)[] = []
-  const onEnd = (close: () => Promise<void>): void => void closing.push(close)
-  try {
+  return inRun(options, async (base) => {
     const { compression } = options
-    const emit = options.onEvent ?? (() => {})
-    const warn = (message: string): void => emit({ type: 'warning', message })
-    const workshop = new Workshop(pool, threads, scratch.file)
-    const cache = await openCache(options.cache, warn, signal)
-    if (cache !== undefined) onEnd(() => cache.close())
-    const memory = new LayerMemory(cache)
-    const context: TransportContext = { options, workshop, signal, notice: warn, onEnd }
     const destinations: Destination[] = []
     if (options.output !== undefined) destinations.push(await callersOutput(options.output))
-    for (const place of places) destinations.push(await place.destination(context))
+    for (const place of places) destinations.push(await place.destination(base.context))
     const digestFile = options.digestFile === undefined ? undefined : WholeFile.open(options.digestFile)
-    if (digestFile !== undefined) onEnd(async () => digestFile.discard())
-    const needsKeys = cache !== undefined || places.some(({ takesBlobs }) => takesBlobs)
-    return await run({
-      workshop,
-      memory,
-      passes: new ChecksumPasses(memory, emit),
-      emit,
+    if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
+    const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
+    return run({
+      ...base,
       verify: options.verify === true,
       compression: compression && {
         kind: compression.kind,
         level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
       },
       annotations: options.annotations,
-      signal,
       destinations,
       written,
       digestFile,
-      openImage: (name) => parsePlace(name).source(context),
-      queryNarHashes: async (paths, wanted = needsKeys) => {
-        if (!wanted) return undefined
-        const { queryNarHashes } = await import('./cache/nar-hashes.js')
-        return queryNarHashes(paths, undefined, signal)
-      },
+      queryNarHashes: (paths, wanted = needsKeys) => base.queryNarHashes(paths, wanted),
     })
-  } catch (error) {
-    throw options.signal?.aborted
-      ? aborted(options.signal.reason)
-      : asImageError(error, 'INTERNAL', 'unexpected failure')
-  } finally {
-    end.abort()
-    await Promise.all([pool.close(), ...closing.map((close) => close())])
-    scratch.remove()
-  }
+  })
 }
 
 /** @throws ImageError DESTINATION_INVALID */
@@ -145,16 +101,6 @@ function checkOthers(options: DeliveryOptions, places: readonly Place[]): void {
     )
   }
   for (const place of takers) place.checkOthers!(options)
-}
-
-async function openCache(
-  place: string | undefined,
-  warn: (message: string) => void,
-  signal: AbortSignal,
-): Promise<DigestCache | undefined> {
-  if (place === undefined) return undefined
-  const { DigestCache } = await import('./cache/digest-cache.js')
-  return DigestCache.open(place, warn, signal)
 }
 
 async function callersOutput(output: NonNullable<DeliveryOptions['output']>): Promise<Destination> {

@@ -1,5 +1,7 @@
 export { buildImage, buildIndex, copyImage } from './build-image.js'
 export { type ErrorCode, ImageError } from './errors.js'
+export { type InspectOptions, inspectImage } from './inspect-image.js'
+export type { ImageFacts } from './inspection/facts.js'
 export type { Digest } from './model/digest.js'
 export type { BuildEvent } from './model/events.js'
 export type { LayerSource } from './model/layer.js'
@@ -10,5 +12,6 @@ export type {
   DeliveryOptions,
   IndexOptions,
   IndexResult,
+  ReadOptions,
 } from './options.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'

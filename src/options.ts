@@ -10,8 +10,25 @@ import type { LayerSource } from './model/layer.js'
 import type { RegistryOptions } from './registry/session.js'
 import type { Conf } from './spec/conf.js'
 
+/** What every verb takes that works with images. */
+export interface ReadOptions {
+  /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
+  threads?: number | undefined
+  /**
+   * A directory, or `redis://HOST:PORT`, that remembers digests of layers, so that what has not changed is
+   * not read for them again.
+   */
+  cache?: string | undefined
+  /** How registries are spoken to. */
+  registry?: Omit<RegistryOptions, 'onWait'> | undefined
+  /** Stops it; it then rejects with ABORTED. */
+  signal?: AbortSignal | undefined
+  /** Called for every {@link BuildEvent}. */
+  onEvent?: ((event: BuildEvent) => void) | undefined
+}
+
 /** Where an image goes, and how it is made. */
-export interface DeliveryOptions {
+export interface DeliveryOptions extends ReadOptions {
   /**
    * Takes the place of the image's name; several: it has them all. A registry's repository without a tag of its own gets
    * the tag of each.
@@ -27,8 +44,6 @@ export interface DeliveryOptions {
    * `containerd:[NAME[:TAG]]`. All are finished before any appears, as far as each can.
    */
   destinations?: readonly string[] | undefined
-  /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
-  threads?: number | undefined
   /**
    * Hashes every layer again on its way out, and reads also those that could be skipped. Default: only layers with
    * files that changed in the last two seconds; of others size, inode, mtime and ctime are looked at again.
@@ -37,23 +52,12 @@ export interface DeliveryOptions {
   /** Default: gzip when one of the destinations is a registry, otherwise none; copied layers stay as they are. */
   compression?: CompressionOptions | undefined
   /**
-   * A directory, or `redis://HOST:PORT`, that remembers digests of layers, so that what has not changed is
-   * not read for them again.
-   */
-  cache?: string | undefined
-  /**
    * An image whose layers may be the same: a tag or digest in the same repository, or `docker://HOST/REPOSITORY[:TAG]`
    * in the same registry. Default: the one that is replaced.
    */
   previous?: string | undefined
-  /** How registries are spoken to. */
-  registry?: Omit<RegistryOptions, 'onWait'> | undefined
   /** A file that the manifest's digest is written to; of docker-archives alone, the image ID. */
   digestFile?: string | undefined
-  /** Stops the build; it then rejects with ABORTED. */
-  signal?: AbortSignal | undefined
-  /** Called for every {@link BuildEvent}. */
-  onEvent?: ((event: BuildEvent) => void) | undefined
 }
 
 /** What to build, where to, and how. */
@@ -143,7 +147,7 @@ export interface Amount {
 
 /** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
 export function checkOptions(options: DeliveryOptions): void {
-  const { output, destinations = [], threads, compression, cache, digestFile, signal, onEvent } = options
+  const { output, destinations = [], compression, digestFile } = options
   const { repoTag, annotations = {} } = options
   if (output === undefined && destinations.length === 0)
     throw invalid('destinations', 'an output or a destination', 'neither')
@@ -151,16 +155,21 @@ export function checkOptions(options: DeliveryOptions): void {
     throw invalid('output', 'a Writable or an open file descriptor', output)
   if (!Array.isArray(destinations) || !destinations.every((name) => typeof name === 'string'))
     throw invalid('destinations', 'a list of strings', destinations)
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
-    throw invalid('threads', `a whole number from 1 to ${MAX_THREADS}`, threads)
   if (compression !== undefined) checkCompression(compression)
   if (![repoTag ?? []].flat().every((name) => typeof name === 'string'))
     throw invalid('repoTag', 'a name, or a list of names', repoTag)
   checkAnnotations(annotations)
-  if (cache !== undefined && (typeof cache !== 'string' || cache === ''))
-    throw invalid('cache', 'a directory or redis://HOST:PORT', cache)
   if (digestFile !== undefined && (typeof digestFile !== 'string' || digestFile === ''))
     throw invalid('digestFile', 'the path of a file', digestFile)
+  checkReadOptions(options)
+}
+
+/** @throws ImageError OPTION_INVALID, as {@link checkOptions} */
+export function checkReadOptions({ threads, cache, signal, onEvent }: ReadOptions): void {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= MAX_THREADS))
+    throw invalid('threads', `a whole number from 1 to ${MAX_THREADS}`, threads)
+  if (cache !== undefined && (typeof cache !== 'string' || cache === ''))
+    throw invalid('cache', 'a directory or redis://HOST:PORT', cache)
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw invalid('signal', 'an AbortSignal', signal)
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', 'a function', onEvent)

@@ -16,9 +16,10 @@ import { addCertificates, addFakeNss, addTmp, linkFiles, type Tree } from './clo
 import { attempt, ImageError } from './errors.js'
 import { writeWhole } from './files/partial-file.js'
 import { readText } from './files/read-whole.js'
-import { inBuild } from './in-build.js'
+import { inRun } from './in-run.js'
 import type { Owner } from './model/owner.js'
-import { isArchive, openConfFile } from './sources/conf-file.js'
+import { namesConf } from './sources/any.js'
+import { openConfFile } from './sources/conf-file.js'
 
 export interface ClosureOptions {
   /** Store paths, or links to them. */
@@ -190,23 +191,18 @@ function without(closure: Closure, taken: ReadonlySet<string>): Closure {
   )
 }
 
-/** Whether it is a configuration's name rather than an image's: what has no transport, and is no archive. */
-async function isConfName(name: string): Promise<boolean> {
-  return !/^[a-z][a-z0-9+-]*:/.test(name) && !(await isArchive(name))
-}
-
 /** How many layers the base has, and what an earlier image has in its layers. */
 async function readImages(
   from: string | null,
   layeringFrom: string | undefined,
   signal: AbortSignal | undefined,
 ): Promise<{ base: number; previous: Layers }> {
-  const isConf = layeringFrom !== undefined && (await isConfName(layeringFrom))
+  const isConf = layeringFrom !== undefined && (await namesConf(layeringFrom))
   const never = new AbortController().signal
   const previous = isConf ? (await openConfFile(layeringFrom, () => {}, signal ?? never)).storeLayers : []
   const image = isConf ? undefined : layeringFrom
   if (from === null && image === undefined) return { base: 0, previous }
-  return inBuild({ signal }, async ({ openImage }) => ({
+  return inRun({ signal }, async ({ openImage }) => ({
     base: from === null ? 0 : (await openImage(from)).layers.length,
     previous: image === undefined ? previous : layersOfHistory((await openImage(image)).config([]).bytes),
   }))

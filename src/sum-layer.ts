@@ -7,7 +7,7 @@ import { byPopularity } from './closure/popularity.js'
 import { ImageError } from './errors.js'
 import { expectApart } from './files/apart.js'
 import { PartialFile, writeWhole } from './files/partial-file.js'
-import { inBuild } from './in-build.js'
+import { inRun } from './in-run.js'
 import { type BlobCompression, DEFAULT_COMPRESSION, encoderName } from './model/compression.js'
 import type { MadeBlob } from './model/layer.js'
 import type { Owner } from './model/owner.js'
@@ -46,7 +46,7 @@ export async function sumLayer(options: LayerOptions): Promise<void> {
       hint: 'such a layer would be empty: leave it out',
     })
   const narHashes = paths.map((path) => closure.get(path)!.narHash)
-  await inBuild({ threads, signal }, async ({ workshop }) => {
+  await inRun({ threads, signal }, async ({ workshop }) => {
     const file = compression && PartialFile.create(blobPath!)
     try {
       const made = await make(workshop, paths, owner, compression, file?.path)

@@ -55,6 +55,7 @@ function tagsIn(body: Buffer | undefined): string[] {
 }
 
 export class RegistryStore implements BlobStore {
+  readonly isRemote = true
   private readonly access: Access
   private readonly uploads: Uploads
   /** Whether it is known to take manifests of OCI. */

@@ -11,8 +11,14 @@ export function layersOfHistory(config: Uint8Array): Layers {
   if (!Array.isArray(history)) return []
   return history.flatMap((entry: unknown) => {
     const comment = (entry as { comment?: unknown } | null)?.comment
-    const [, list] = (typeof comment === 'string' && /^store paths: (\[.*\])$/s.exec(comment)) || []
-    const paths = list === undefined ? [] : pythonListPaths(list)
-    return paths.length > 0 && paths.every((path) => path.startsWith('/')) ? [paths] : []
+    const paths = typeof comment === 'string' ? pathsOfComment(comment) : []
+    return paths.length > 0 ? [paths] : []
   })
+}
+
+/** The absolute paths that a history entry's comment lists; none where it lists others. */
+export function pathsOfComment(comment: string): string[] {
+  const [, list] = /^store paths: (\[.*\])$/s.exec(comment) ?? []
+  const paths = list === undefined ? [] : pythonListPaths(list)
+  return paths.every((path) => path.startsWith('/')) ? paths : []
 }

@@ -7,6 +7,8 @@ import type { Descriptor, Document } from './descriptor.js'
 export interface BlobReader {
   /** As people name it, with its transport; without secrets. */
   readonly name: string
+  /** Whether what is read has to be downloaded. */
+  readonly isRemote?: boolean
   /**
    * A manifest or an index, as it is stored: its bytes were compared with the digest.
    * @param reference a tag, or a digest; in a layout without tags the only image has none

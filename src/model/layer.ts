@@ -12,6 +12,8 @@ export interface Layer {
   key(): Promise<LayerKey | undefined>
   /** Plans the layer when it is asked for the first time: nothing is read but what a plan takes. */
   plan(): Promise<Plan>
+  /** What its archive is made from, the size of which may not be known: a blob is fetched, and not unpacked. */
+  recipe(): Promise<Recipe>
   /**
    * The checksum pass, once: reads the layer, whatever its diff ID is said to be, unless that was found by reading.
    * @param nar whether NAR hashes are wanted, which decide whether the digest may be remembered

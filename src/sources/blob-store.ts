@@ -39,7 +39,7 @@ export async function openStoredImage(
   workshop: Workshop,
   signal: AbortSignal,
 ): Promise<Image> {
-  const manifest = await imageManifest(store, reference)
+  const { document, manifest } = await imageManifest(store, reference)
   if (manifest.layers.length > MAX_LAYERS)
     throw invalid(store, `at most ${MAX_LAYERS} layers`, `${manifest.layers.length}`)
   const config = await readConfig(store, manifest.config)
@@ -62,15 +62,19 @@ export async function openStoredImage(
     known.set(key, layer)
     return layer
   })
-  return { layers, names, mtime: 0, config: () => config }
+  return { layers, names, mtime: 0, manifest: document.descriptor, config: () => config }
 }
 
 /** The manifest of an image for this machine. */
-async function imageManifest(store: BlobReader, reference: string | undefined): Promise<Manifest> {
+async function imageManifest(
+  store: BlobReader,
+  reference: string | undefined,
+): Promise<{ document: Document; manifest: Manifest }> {
+  const parsed = (document: Document) => ({ document, manifest: parseManifest(document, store.name) })
   const found = await store.manifest(reference)
   if (found === undefined) throw invalid(store, 'an image', 'none of that name')
   const manifests = manifestsOf(found)
-  if (manifests === undefined) return parseManifest(found, store.name)
+  if (manifests === undefined) return parsed(found)
   const fitting = manifests.filter(
     ({ platform }) => platform?.os === 'linux' && platform.architecture === ARCHITECTURE,
   )
@@ -80,7 +84,7 @@ async function imageManifest(store: BlobReader, reference: string | undefined): 
     const platforms = manifests.map(({ platform }) => `${platform?.os}/${platform?.architecture}`)
     throw invalid(store, `an image for linux/${ARCHITECTURE}`, platforms.join(', ') || 'an empty index')
   }
-  return parseManifest(document, store.name)
+  return parsed(document)
 }
 
 /** As Go names processors, and so image indexes. */
@@ -97,9 +101,10 @@ async function readConfig(store: BlobReader, descriptor: Descriptor): Promise<Do
 function storedLayer(stored: StoredBlob, workshop: Workshop, inTurn: InTurn): Layer {
   const { diffId } = stored
   const source = { kind: 'image', name: `${toHex(diffId)}/layer.tar` } as const
+  const saved = once(() => fileOf(stored, nameOf(source), workshop))
   // How large the archive is, only reading it tells.
   const measure = async (): Promise<Summed> => {
-    const packed = await fileOf(stored, nameOf(source), workshop)
+    const packed = await saved()
     const found = await workshop.digest(packed, nameOf(source))
     const recipe = { ...packed, range: { offset: packed.range.offset, size: found.size } }
     return { recipe, size: found.size, diffId: found.diffId, claimed: false, fresh: false }
@@ -109,6 +114,7 @@ function storedLayer(stored: StoredBlob, workshop: Workshop, inTurn: InTurn): La
     source,
     key: async () => diffIdKey(diffId),
     plan: once(async () => ({ ...(await measured()), diffId, claimed: true })),
+    recipe: () => inTurn(saved),
     checksum: measured,
     stored,
   }

@@ -114,7 +114,7 @@ function storeLayer(paths: readonly string[], conf: Conf, { workshop, narHashes 
     // Of fresh files equal plans do not mean equal contents.
     return fresh ? undefined : planKey(plan, owner)
   })
-  return { source, key, plan, checksum }
+  return { source, key, plan, recipe: async () => (await plan()).recipe, checksum }
 }
 
 function customisationLayer(conf: Conf, workshop: Workshop): Layer {
@@ -131,5 +131,11 @@ function customisationLayer(conf: Conf, workshop: Workshop): Layer {
       member: { ...member, name: '', mtime: conf.mtime },
     }
   })
-  return { source, key: async () => diffIdKey((await open()).diffId), plan: open, checksum: open }
+  return {
+    source,
+    key: async () => diffIdKey((await open()).diffId),
+    plan: open,
+    recipe: async () => (await open()).recipe,
+    checksum: open,
+  }
 }

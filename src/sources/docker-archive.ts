@@ -19,6 +19,7 @@ export async function openDockerArchive(path: string, workshop: Workshop): Promi
         source,
         key: async () => diffIdKey(diffId),
         plan: async () => plan,
+        recipe: async () => recipe,
         checksum: async () => {
           const found = await workshop.digest(recipe, nameOf(source))
           return { ...plan, diffId: found.diffId, claimed: false }

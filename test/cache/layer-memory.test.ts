@@ -11,6 +11,7 @@ const layer: Layer = {
   source: { kind: 'store', paths: ['/nix/store/a'] },
   key: async () => ({ text: 'a', portable: false }),
   plan: unused,
+  recipe: unused,
   checksum: unused,
 }
 const cache = new DigestCache(new MemoryStore(), unused)

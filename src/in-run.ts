@@ -1,0 +1,85 @@
+/** What every verb runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
+import type { DigestCache } from './cache/digest-cache.js'
+import { LayerMemory } from './cache/layer-memory.js'
+import type { NarHashes } from './cache/nar-hashes.js'
+import { aborted, asImageError, checkAborted } from './errors.js'
+import { Scratch } from './files/scratch.js'
+import type { Emit } from './model/events.js'
+import type { Image } from './model/image.js'
+import type { DeliveryOptions } from './options.js'
+import { LayerPool } from './pool/pool.js'
+import { threadCount } from './pool/threads.js'
+import { Workshop } from './pool/workshop.js'
+import type { TransportContext } from './transports/transport.js'
+import { parsePlace } from './transports.js'
+import { ChecksumPasses } from './writers/checksum-passes.js'
+
+/** A verb under way. */
+export interface Run {
+  workshop: Workshop
+  memory: LayerMemory
+  passes: ChecksumPasses
+  emit: Emit
+  /** Ends all that is under way. */
+  signal: AbortSignal
+  /** What transports open places with. */
+  context: TransportContext
+  /** Opens an image that is named as destinations are. @throws ImageError */
+  openImage(name: string): Promise<Image>
+  /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
+  queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
+}
+
+/** Runs a verb, and ends all that belongs to it. @throws ImageError */
+export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Promise<T>): Promise<T> {
+  const end = new AbortController()
+  const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
+  checkAborted(signal)
+  // The first worker starts while this thread loads the rest.
+  const threads = threadCount(options.threads)
+  const pool = new LayerPool(threads, signal)
+  const scratch = new Scratch()
+  const closing: (() => Promise<void>)[] = []
+  const onEnd = (close: () => Promise<void>): void => void closing.push(close)
+  try {
+    const emit = options.onEvent ?? (() => {})
+    const warn = (message: string): void => emit({ type: 'warning', message })
+    const workshop = new Workshop(pool, threads, scratch.file)
+    const cache = await openCache(options.cache, warn, signal)
+    if (cache !== undefined) onEnd(() => cache.close())
+    const memory = new LayerMemory(cache)
+    const context: TransportContext = { options, workshop, signal, notice: warn, onEnd }
+    return await run({
+      workshop,
+      memory,
+      passes: new ChecksumPasses(memory, emit),
+      emit,
+      signal,
+      context,
+      openImage: (name) => parsePlace(name).source(context),
+      queryNarHashes: async (paths, wanted = memory.isOn) => {
+        if (!wanted) return undefined
+        const { queryNarHashes } = await import('./cache/nar-hashes.js')
+        return queryNarHashes(paths, undefined, signal)
+      },
+    })
+  } catch (error) {
+    throw options.signal?.aborted
+      ? aborted(options.signal.reason)
+      : asImageError(error, 'INTERNAL', 'unexpected failure')
+  } finally {
+    end.abort()
+    await Promise.all([pool.close(), ...closing.map((close) => close())])
+    scratch.remove()
+  }
+}
+
+async function openCache(
+  place: string | undefined,
+  warn: (message: string) => void,
+  signal: AbortSignal,
+): Promise<DigestCache | undefined> {
+  if (place === undefined) return undefined
+  const { DigestCache } = await import('./cache/digest-cache.js')
+  return DigestCache.open(place, warn, signal)
+}

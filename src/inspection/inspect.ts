@@ -1,0 +1,132 @@
+/** The facts of an image, from wherever it is. Layers that have to be downloaded are read only when that is asked for. */
+import type { LayerMemory } from '../cache/layer-memory.js'
+import { pathsOfComment } from '../closure/previous.js'
+import { layerType } from '../documents/oci-manifest.js'
+import type { Group } from '../layers/contents.js'
+import { DEFAULT_COMPRESSION } from '../model/compression.js'
+import type { Descriptor } from '../model/descriptor.js'
+import type { Digest } from '../model/digest.js'
+import type { Image } from '../model/image.js'
+import type { Layer } from '../model/layer.js'
+import type { Workshop } from '../pool/workshop.js'
+import type { AnyImage } from '../sources/any.js'
+import type { ChecksumPasses } from '../writers/checksum-passes.js'
+import { entriesOfLayers, readConfig } from './config.js'
+import type { BlobFacts, HistoryEntry, ImageFacts, LayerFacts, PathFacts, SharedFacts } from './facts.js'
+import { LayerReader } from './layer-reader.js'
+import { sumsOf, totalsOf } from './totals.js'
+
+/** What an image is looked at with. */
+export interface InspectContext {
+  workshop: Workshop
+  memory: LayerMemory
+  passes: ChecksumPasses
+  /** Whether layers are downloaded to be read. */
+  deep: boolean
+}
+
+/** @param name as people name it @throws ImageError of its layers, IMAGE_INVALID */
+export async function inspect(
+  name: string,
+  { image, storeDir }: AnyImage,
+  context: InspectContext,
+): Promise<ImageFacts> {
+  const diffIds = await diffIdsOf(image, context.passes)
+  const { descriptor, bytes } = image.config(diffIds)
+  const { history, ...config } = readConfig(bytes, name)
+  const entries = entriesOfLayers(history, image.layers.length)
+  const reader = new LayerReader(context.workshop, storeDir)
+  const layers = await Promise.all(
+    image.layers.map((layer, i) =>
+      layerFacts({ number: i + 1, layer, diffId: diffIds[i]!, entry: entries[i], storeDir, reader }, context),
+    ),
+  )
+  return {
+    image: name,
+    names: image.names,
+    imageId: descriptor.digest,
+    ...(image.manifest === undefined ? {} : { manifest: blobOf(image.manifest) }),
+    ...config,
+    storeDir,
+    layers,
+    totals: totalsOf(layers),
+    history,
+  }
+}
+
+/** What an image has in common with another, which is not read for it where its diff IDs are known. */
+export async function sharedWith(
+  facts: ImageFacts,
+  name: string,
+  other: Image,
+  passes: ChecksumPasses,
+): Promise<SharedFacts> {
+  const diffIds = await diffIdsOf(other, passes)
+  const all = new Set(diffIds)
+  const shared = facts.layers.filter(({ diffId }) => all.has(diffId))
+  const imageId = other.config(diffIds).descriptor.digest
+  return { image: name, imageId, of: diffIds.length, layers: shared.length, ...sumsOf(shared) }
+}
+
+function diffIdsOf({ layers }: Image, passes: ChecksumPasses): Promise<Digest[]> {
+  return Promise.all(layers.map(async (layer) => layer.stored?.diffId ?? (await passes.of(layer)).diffId))
+}
+
+interface Asked {
+  number: number
+  layer: Layer
+  diffId: Digest
+  entry: HistoryEntry | undefined
+  storeDir: string
+  reader: LayerReader
+}
+
+async function layerFacts(asked: Asked, context: InspectContext): Promise<LayerFacts> {
+  const { number, layer, diffId, entry, storeDir } = asked
+  const blob = await blobFacts(layer, context.memory)
+  const { groups, ...read } = await contentsOf(asked, context)
+  const isStorePath = ({ path }: PathFacts): boolean => path.startsWith(`${storeDir}/`)
+  return {
+    number,
+    diffId,
+    source: layer.source,
+    ...read,
+    ...(blob === undefined ? {} : { blob }),
+    storePaths: groups.filter(isStorePath),
+    others: groups.filter((group) => !isStorePath(group)),
+    ...(entry === undefined ? {} : { history: entry }),
+  }
+}
+
+async function contentsOf(
+  { layer, diffId, entry, reader }: Asked,
+  { passes, deep }: InspectContext,
+): Promise<{ size?: number; groups: readonly (Group | PathFacts)[]; problem?: string }> {
+  const { stored } = layer
+  if (stored?.store.isRemote === true && !deep) {
+    const groups = entry === undefined ? [] : pathsOfEntry(entry)
+    return stored.kind === 'none' ? { size: stored.descriptor.size, groups } : { groups }
+  }
+  if (layer.source.kind !== 'store') return reader.read(layer, diffId)
+  const { recipe, size } = await passes.of(layer)
+  return { size, groups: recipe.kind === 'store' ? reader.ofPlan(recipe.plan) : [] }
+}
+
+/** What nixpkgs calls the directory that a customisation layer is made in; the layer's history has it among store paths. */
+const CUSTOMISATION = /-customisation-layer$/
+
+function pathsOfEntry({ comment }: HistoryEntry): PathFacts[] {
+  const paths = comment === undefined ? [] : pathsOfComment(comment)
+  return paths.filter((path) => !CUSTOMISATION.test(path)).map((path) => ({ path }))
+}
+
+/** The layer's blob: where it is one, or as registries get it by default, when that is remembered. */
+async function blobFacts(layer: Layer, memory: LayerMemory): Promise<BlobFacts | undefined> {
+  if (layer.stored !== undefined) return blobOf(layer.stored.descriptor)
+  const known = await memory.recall(layer, DEFAULT_COMPRESSION.gzip)
+  return known && { mediaType: layerType('gzip'), digest: known.digest, size: known.blobSize }
+}
+
+function blobOf({ mediaType, digest, size }: Descriptor): BlobFacts {
+  return { mediaType, digest, size }
+}

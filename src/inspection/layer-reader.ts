@@ -1,0 +1,69 @@
+/** What is in each layer of an image: equal ones are read once, and all together have a bound. */
+import { nameOf, untrueLayer } from '../documents/layer-names.js'
+import { ImageError } from '../errors.js'
+import { type Group, groupsOfPlan, type LayerContents } from '../layers/contents.js'
+import type { Digest } from '../model/digest.js'
+import type { Layer } from '../model/layer.js'
+import type { Recipe } from '../model/recipe.js'
+import type { Workshop } from '../pool/workshop.js'
+
+/** The most store paths and directories that are kept of an image: twenty times what the largest have. */
+const MAX_GROUPS = 500_000
+
+/** What reading a layer has told. */
+export interface ReadLayer {
+  /** Of its archive, in bytes. */
+  size: number
+  groups: readonly Group[]
+  problem?: string
+}
+
+export class LayerReader {
+  private readonly contents = new Map<string, Promise<LayerContents>>()
+  private groups = 0
+
+  constructor(
+    private readonly workshop: Workshop,
+    private readonly storeDir: string,
+  ) {}
+
+  /** The groups of a plan, whose files need not be read. */
+  ofPlan(plan: Uint8Array): Group[] {
+    return this.bounded(groupsOfPlan(plan, this.storeDir))
+  }
+
+  /**
+   * @param diffId what it is said to be
+   * @throws ImageError BASE_INVALID, IMAGE_INVALID for a layer that is another, or too much
+   */
+  async read(layer: Layer, diffId: Digest): Promise<ReadLayer> {
+    const recipe = await layer.recipe()
+    const key = keyOf(recipe)
+    let reading = this.contents.get(key)
+    if (reading === undefined) {
+      const subject = nameOf(layer.source)
+      reading = this.workshop
+        .contents({ recipe, storeDir: this.storeDir }, subject)
+        .then((found) => ({ ...found, groups: this.bounded(found.groups) }))
+      this.contents.set(key, reading)
+    }
+    const { diffId: found, size, groups, problem } = await reading
+    if (found !== diffId) throw untrueLayer(layer.source, diffId, found)
+    return { size, groups, ...(problem === undefined ? {} : { problem }) }
+  }
+
+  private bounded(groups: Group[]): Group[] {
+    this.groups += groups.length
+    if (this.groups <= MAX_GROUPS) return groups
+    throw new ImageError(
+      'IMAGE_INVALID',
+      `expected at most ${MAX_GROUPS} directories and store paths in all layers, found more`,
+    )
+  }
+}
+
+function keyOf(recipe: Recipe): string {
+  if (recipe.kind === 'store') throw new Error('store paths have a plan')
+  const { path, compression, range } = recipe
+  return JSON.stringify([path, compression, range])
+}
