@@ -50,7 +50,7 @@ export function archiveSize(plan: Uint8Array, owner: Owner): number {
   const headers = headersOf(owner)
   let size = headers.storeDirectories.length
   readPlan(plan, (entry, path) => {
-    size += headers.encode(entry, path).length
+    size += headers.length(entry, path)
     if (entry.kind === Kind.file) size += entry.size + paddingOf(entry.size)
   })
   return size + endOfArchiveLength(size)

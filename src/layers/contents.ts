@@ -90,8 +90,12 @@ export async function readContents(task: ContentsTask): Promise<LayerContents> {
 /** The sums of a plan, without reading a file. */
 export function groupsOfPlan(plan: Uint8Array, storeDir: string): Group[] {
   const groups = new Map<string, Group>()
+  let root = '/'
   readPlan(plan, (entry: Readonly<Entry>, path) => {
-    count(groups, groupOf(path, storeDir), entry.kind === Kind.file ? entry.size : 0)
+    if (entry.depth === 0) root = groupOf(path, storeDir)
+    // What is below a path of a group belongs to the same one, but for the root's.
+    const group = root === '/' ? groupOf(path, storeDir) : root
+    count(groups, group, entry.kind === Kind.file ? entry.size : 0)
     return true
   })
   return [...groups.values()]

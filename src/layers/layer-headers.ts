@@ -73,13 +73,20 @@ export class LayerHeaders {
    * @returns its header blocks, valid until the next call
    */
   encode(entry: Readonly<Entry>, path: string): Buffer {
-    const name = entry.kind === Kind.directory && path !== '/' ? `${path}/` : path
+    const name = nameOf(entry, path)
     if (!this.isPlain(entry, name)) return this.general(entry, path)
     if (name.length <= 100) {
       this.template.write(this.scratch, 0, name, entry)
       return this.scratch.subarray(0, BLOCK)
     }
     return this.withPath(entry, name)
+  }
+
+  /** How many bytes {@link encode} gives. */
+  length(entry: Readonly<Entry>, path: string): number {
+    const name = nameOf(entry, path)
+    if (!this.isPlain(entry, name)) return this.general(entry, path).length
+    return name.length <= 100 ? BLOCK : pathRecord(name).end + BLOCK
   }
 
   /** Whether at most the name is too long for the template. */
@@ -91,8 +98,7 @@ export class LayerHeaders {
   /** The header of a member with a long name: one pax record, `path`, before it. */
   private withPath(entry: Readonly<Entry>, name: string): Buffer {
     const { scratch } = this
-    const length = recordLength(name.length + ' path=\n'.length)
-    const end = BLOCK + length + paddingOf(length)
+    const { length, end } = pathRecord(name)
     this.paxTemplate.write(scratch, 0, '././@PaxHeader', {
       mode: 0,
       size: length,
@@ -118,6 +124,16 @@ export class LayerHeaders {
       devminor: minor(entry.device),
     })
   }
+}
+
+function nameOf({ kind }: Readonly<Entry>, path: string): string {
+  return kind === Kind.directory && path !== '/' ? `${path}/` : path
+}
+
+/** The pax record of a name, and where its blocks end, behind their header. */
+function pathRecord(name: string): { length: number; end: number } {
+  const length = recordLength(name.length + ' path=\n'.length)
+  return { length, end: BLOCK + length + paddingOf(length) }
 }
 
 let latest: LayerHeaders | undefined
