@@ -24,9 +24,9 @@ export async function inspectImage(options: InspectOptions): Promise<ImageFacts>
     const [first, ...rest] = await Promise.all(opening)
     const facts = await inspect(withoutUserinfo(image), first!, { ...run, deep })
     if (rest.length === 0) return facts
-    const shared = rest.map((other, i) =>
+    const sharing = rest.map((other, i) =>
       sharedWith(facts, withoutUserinfo(others[i]!), other.image, run.passes),
     )
-    return { ...facts, others: await Promise.all(shared) }
+    return { ...facts, shared: await Promise.all(sharing) }
   })
 }

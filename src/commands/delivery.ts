@@ -7,12 +7,10 @@ import { log } from '../report/log.js'
 import { report, reportWarning } from '../report/text.js'
 import { SYNTAX } from '../transports.js'
 import { gather } from './closure-arguments.js'
-import type { readCredentials } from './credentials.js'
-import { KnownOption, TurnsOff } from './known-option.js'
+import { KnownOption } from './known-option.js'
+import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
 
-type ReadCredentials = typeof readCredentials
-
-export interface DeliveryArguments {
+export interface DeliveryArguments extends RegistryArguments {
   output?: string[]
   jobs?: number
   compress?: CompressionOptions
@@ -20,12 +18,7 @@ export interface DeliveryArguments {
   previous?: string
   annotation?: Record<string, string>
   mountFrom?: string
-  tlsCa?: string
-  plainHttp?: boolean
   digestFile?: string
-  authfile?: string
-  creds?: string
-  tlsVerify?: boolean
   quiet?: boolean
   verbose?: boolean
   verify?: boolean
@@ -33,7 +26,7 @@ export interface DeliveryArguments {
 }
 
 export function addDeliveryOptions(command: Command): Command {
-  return command
+  command
     .optionsGroup('Delivery:')
     .option(
       '-o, --output <DESTINATION>',
@@ -63,19 +56,7 @@ export function addDeliveryOptions(command: Command): Command {
     )
     .optionsGroup('Registry:')
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
-    .option('--authfile <FILE>', 'find credentials in this file alone (default: where podman and Docker do)')
-    .option('--creds <SOURCE>', 'user:password, from @FILE or, as -, from standard input')
-    .option('--tls-ca <FILE>', 'trust these certificates too')
-    .addOption(new KnownOption('--tls-verify', 'check certificates (default)', ['--tls-verify=true']))
-    .addOption(
-      new TurnsOff(
-        '--insecure',
-        'take any certificate, and HTTP without TLS',
-        ['--tls-verify=false'],
-        'tlsVerify',
-      ),
-    )
-    .option('--plain-http', 'speak to the registry without TLS')
+  return addRegistryOptions(command)
     .optionsGroup('Output:')
     .addOption(
       new KnownOption(
@@ -113,10 +94,8 @@ export async function deliver(
     previous: given.previous,
     annotations: given.annotation,
     registry: {
-      ...{ mountFrom: given.mountFrom, tlsCa: given.tlsCa, tlsVerify: given.tlsVerify },
-      ...{ plainHttp: given.plainHttp, authFile: given.authfile },
-      credentials:
-        given.creds === undefined ? undefined : await credentials(given.creds, inputs, output, signal),
+      mountFrom: given.mountFrom,
+      ...(await registryOptions(given, inputs, output, signal)),
     },
     verify: given.verify,
     digestFile: given.digestFile,
@@ -128,11 +107,6 @@ export async function deliver(
   // Last, for whoever wants to go on from here.
   if (given.quiet) return
   for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
-}
-
-async function credentials(...args: Parameters<ReadCredentials>): ReturnType<ReadCredentials> {
-  const { readCredentials } = await import('./credentials.js')
-  return readCredentials(...args)
 }
 
 /** A line to standard output, whole. @throws ImageError OUTPUT_FAILED, OUTPUT_CLOSED */
@@ -168,7 +142,7 @@ export function parseJobs(text: string): number {
   throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
 }
 
-async function isTerminal(fd: number): Promise<boolean> {
+export async function isTerminal(fd: number): Promise<boolean> {
   if (!fstatSync(fd).isCharacterDevice()) return false
   const { isatty } = await import('node:tty')
   return isatty(fd)

@@ -7,6 +7,7 @@ import { cacheCommand } from './cache.js'
 import { completionCommand } from './completion.js'
 import { copyCommand } from './copy.js'
 import { helpCommand } from './help.js'
+import { inspectCommand } from './inspect.js'
 import { layerCommand } from './layer.js'
 import { manCommand } from './man.js'
 import { planCommand } from './plan.js'
@@ -27,7 +28,7 @@ export function makeProgram(setStatus: (status: number) => void): Command {
     .showSuggestionAfterError(false)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup('Help:'))
   buildCommand(program, setStatus)
-  for (const add of [planCommand, layerCommand, copyCommand, serveCommand, cacheCommand])
+  for (const add of [planCommand, layerCommand, copyCommand, serveCommand, inspectCommand, cacheCommand])
     add(program, setStatus)
   for (const add of [helpCommand, completionCommand, manCommand]) add(program)
   return program.optionsGroup('Help:').version(VERSION, '-V, --version', 'show the version')

@@ -21,7 +21,11 @@ const ENTRY = v.object({
   author: TEXT,
   empty_layer: v.nullish(v.boolean()),
 })
-const CONFIG = v.object({ created: TEXT, config: v.unknown(), history: v.nullish(v.array(ENTRY)) })
+const CONFIG = v.object({
+  created: TEXT,
+  config: v.optional(v.unknown()),
+  history: v.nullish(v.array(ENTRY)),
+})
 
 /** @param name of the image, for messages @throws ImageError IMAGE_INVALID */
 export function readConfig(bytes: Buffer, name: string): ConfigFacts {

@@ -24,8 +24,8 @@ export interface ImageFacts {
   /** From the lowest on. */
   layers: readonly LayerFacts[]
   totals: Totals
-  /** For each of the other images, in their order. */
-  others?: readonly SharedFacts[]
+  /** What each of the other images has of it, in their order. */
+  shared?: readonly SharedFacts[]
 }
 
 /** A blob of the image's, as its descriptor has it (OCI image specification 1.1, "Content Descriptors"). */

@@ -3,6 +3,7 @@
 import type { BuildEvent } from '../model/events.js'
 import { pythonListRepr } from '../python/repr.js'
 import { log } from './log.js'
+import { amount } from './words.js'
 
 export function report(event: BuildEvent): void {
   if (event.type === 'no-base') log("No 'fromImage' provided")
@@ -43,12 +44,4 @@ export function reportWarning(event: BuildEvent): void {
 function summary({ destination, taken, present }: Extract<BuildEvent, { type: 'image-taken' }>): string {
   const counts = `${taken.layers + present.layers} layers, ${present.layers} there already, ${taken.layers} taken`
   return `${destination.replace(/:$/, '')}: ${counts} (${amount(taken.bytes)})`
-}
-
-function amount(bytes: number): string {
-  const units = ['B', 'kB', 'MB', 'GB']
-  let unit = 0
-  let value = bytes
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000
-  return `${value >= 10 || unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`
 }
