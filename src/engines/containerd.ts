@@ -1,5 +1,6 @@
 /** containerd, by `ctr` or `nerdctl`; CONTAINERD_ADDRESS and CONTAINERD_NAMESPACE are theirs and tell which. */
 import type { Engine } from '../model/engine.js'
+import { parseReference } from '../registry/reference.js'
 import { knock } from './knock.js'
 import { ProgramEngine, type Ways } from './program-engine.js'
 
@@ -14,6 +15,8 @@ const WAYS: Record<'ctr' | 'nerdctl', Ways> = {
     tag: (reference, name) => ['images', 'tag', '--force', reference, name],
     untag: (reference) => ['images', 'rm', reference],
     discard: (reference) => ['images', 'rm', reference],
+    save: (name, path) => ['images', 'export', path, inFull(name)],
+    saves: 'oci-archive',
     run: (name) => `ctr run --rm ${name} ${idFrom(name)}`,
   },
   nerdctl: {
@@ -21,8 +24,16 @@ const WAYS: Record<'ctr' | 'nerdctl', Ways> = {
     tag: (reference, name) => ['tag', reference, name],
     untag: (reference) => ['rmi', reference],
     discard: (reference) => ['rmi', reference],
+    save: (name, path) => ['save', '--output', path, name],
+    saves: 'oci-archive',
     run: (name) => `nerdctl run --rm ${name}`,
   },
+}
+
+/** As containerd itself keeps names. */
+function inFull(name: string): string {
+  const { host, repository, tag } = parseReference(name)!
+  return `${host}/${repository}:${tag}`
 }
 
 /** A container's name, from the image's. */

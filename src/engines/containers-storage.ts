@@ -17,6 +17,7 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
     untag: (reference) => ['untag', reference, reference],
     discard: (reference) => ['rmi', reference],
     named: (name) => ['image', 'inspect', '--format', '{{.Id}}', name],
+    save: (name, path) => ['save', '--quiet', '--format', 'docker-archive', '--output', path, name],
     run: (name) => `podman run --rm ${name}`,
   },
   buildah: {
@@ -25,6 +26,7 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
     untag: (reference) => ['rmi', reference],
     discard: (reference) => ['rmi', reference],
     hasId: (imageId) => ['inspect', '--type', 'image', '--format', '{{.FromImageID}}', imageId],
+    save: (name, path) => ['push', '--quiet', name, `docker-archive:${path}:${name}`],
     run: (name) => `buildah from ${name}`,
   },
   skopeo: {
@@ -32,6 +34,7 @@ const WAYS: Record<'podman' | 'buildah' | 'skopeo', Ways> = {
       ...['copy', '--quiet', '--src-tls-verify=false'],
       ...[`docker://${reference}`, `containers-storage:${name}`],
     ],
+    save: (name, path) => ['copy', '--quiet', `containers-storage:${name}`, `docker-archive:${path}:${name}`],
     run: () => undefined,
   },
 }

@@ -44,6 +44,19 @@ export class DockerApi {
     return undefined
   }
 
+  /** What is at a path, of any length. @throws ImageError ENGINE_FAILED, also when it breaks off, ABORTED */
+  async *pieces(path: string, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const call = this.open('GET', path, signal)
+    call.request.end()
+    const answer = await call.answer
+    if (answer.statusCode! >= 400) await this.read(answer, signal)
+    try {
+      yield* answer as AsyncIterable<Buffer>
+    } catch (error) {
+      throw signal.aborted ? aborted(signal) : engineFailed(this.shown, 'the answer broke off', error)
+    }
+  }
+
   /** A long work. @param onProgress sees what is told of it @throws ImageError ENGINE_FAILED when it ends badly */
   async work(
     method: string,

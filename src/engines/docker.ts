@@ -1,6 +1,7 @@
 /** Docker Engine, through its API. */
 import * as v from 'valibot'
 import { handled, ImageError } from '../errors.js'
+import { writePieces } from '../files/write-pieces.js'
 import type { ByteOutput } from '../model/destination.js'
 import { type Digest, isDigest } from '../model/digest.js'
 import type { ArchiveTaker, Engine, ImagesById, PullOffer } from '../model/engine.js'
@@ -68,6 +69,12 @@ class DockerEngine implements Engine {
 
   async discard(reference: string): Promise<void> {
     await this.remove(reference, AbortSignal.timeout(DISCARDING)).catch(() => {})
+  }
+
+  async save(name: string, path: string): Promise<'docker-archive'> {
+    const { signal } = this
+    await writePieces(path, this.api.pieces(`/images/${name}/get`, signal), signal)
+    return 'docker-archive'
   }
 
   runCommand(name: string): string {

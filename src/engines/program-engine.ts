@@ -25,6 +25,10 @@ export interface Ways {
   hasId?(imageId: Digest): string[]
   /** What prints the ID in hex that a name stands for. */
   named?(name: string): string[]
+  /** Writes an image into an empty file, as an archive. */
+  save(name: string, path: string): string[]
+  /** What kind of archive that is; default: a docker-archive. */
+  saves?: 'oci-archive'
   /** For a shell; undefined when it runs nothing. */
   run(name: string): string | undefined
 }
@@ -122,6 +126,11 @@ export class ProgramEngine implements Engine {
   async discard(reference: string): Promise<void> {
     const args = this.done.has(reference) ? undefined : this.ways.discard?.(reference)
     if (args !== undefined) await this.call(args, AbortSignal.timeout(DISCARDING)).catch(() => {})
+  }
+
+  async save(name: string, path: string): Promise<'docker-archive' | 'oci-archive'> {
+    await this.call(this.ways.save(name, path), this.signal)
+    return this.ways.saves ?? 'docker-archive'
   }
 
   runCommand(name: string): string | undefined {

@@ -23,6 +23,12 @@ export interface Engine {
   publish(reference: string, names: readonly string[]): Promise<void>
   /** Takes away what was not published, whether or not the build was stopped. */
   discard(reference: string): Promise<void>
+  /**
+   * Writes an image that it has into a file, as an archive.
+   * @param name `NAME:TAG`, in full or in short @param path of an empty file
+   * @returns what kind of archive it is @throws ImageError ENGINE_FAILED, OUTPUT_FAILED
+   */
+  save(name: string, path: string): Promise<'docker-archive' | 'oci-archive'>
   /** The command that runs an image of that name, for a shell; undefined where nothing does. */
   runCommand(name: string): string | undefined
   /** How it takes an image when it cannot connect to this machine. */

@@ -38,9 +38,25 @@ class AtEngine implements Place {
     return { shape: 'served', name: this.name, engine, wanted: this.wanted }
   }
 
-  async source(): Promise<Image> {
-    throw new ImageError('DESTINATION_INVALID', `${this.name}: images are only taken there, not read from`, {
-      hint: 'docker save or podman save writes an archive that is read',
-    })
+  /** A copy of the image that the engine writes: what it has in place is no archive. */
+  async source({ workshop, signal, onEnd }: TransportContext): Promise<Image> {
+    const { name, wanted } = this
+    if (wanted === undefined)
+      throw new ImageError('DESTINATION_INVALID', `${name}: expected the name of an image, found none`, {
+        hint: `${name}NAME[:TAG]`,
+      })
+    const engine = await this.open(this.scheme, signal)
+    await engine.ready
+    const path = workshop.makeFile()
+    const kind = await engine.save(/:[^/]*$/.test(wanted) ? wanted : `${wanted}:latest`, path)
+    if (kind === 'docker-archive') {
+      const { openDockerArchive } = await import('../sources/docker-archive.js')
+      return openDockerArchive(path, workshop)
+    }
+    const { OciArchive } = await import('../blob-stores/oci-archive.js')
+    const { openStoredImage } = await import('../sources/blob-store.js')
+    const store = await OciArchive.read(name, path, signal)
+    onEnd(() => store.close())
+    return openStoredImage(store, undefined, [wanted], workshop, signal)
   }
 }
