@@ -37,6 +37,7 @@ const layer: Layer = {
   source: { kind: 'store', paths: [path] },
   key: async () => key,
   plan: unused,
+  recipe: unused,
   checksum: unused,
 }
 

@@ -116,6 +116,7 @@ test('layers are made largest first, stand in their order, and known ones wait f
       source: { kind: 'store' as const, paths: [`${size}`] },
       key: async () => ({ text: `diff-${toHex(diffId)}`, portable: true, diffId }),
       plan,
+      recipe: () => assert.fail('a layer was read'),
       checksum: () => assert.fail('a blob was made and summed'),
     }
   })
