@@ -2,6 +2,7 @@ export { buildImage, buildIndex, copyImage } from './build-image.js'
 export { type ErrorCode, ImageError } from './errors.js'
 export { type InspectOptions, inspectImage } from './inspect-image.js'
 export type { ImageFacts } from './inspection/facts.js'
+export type { WhyFacts } from './inspection/why.js'
 export type { Digest } from './model/digest.js'
 export type { BuildEvent } from './model/events.js'
 export type { LayerSource } from './model/layer.js'
@@ -15,3 +16,4 @@ export type {
   ReadOptions,
 } from './options.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'
+export { type WhyOptions, whyInImage } from './why-image.js'

@@ -15,6 +15,7 @@ const ORDER = [
   'build-image',
   'serve',
   'sum-layer',
+  'why-image',
   'plan-image',
   'inspect-image',
   'in-build',

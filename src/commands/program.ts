@@ -12,6 +12,7 @@ import { layerCommand } from './layer.js'
 import { manCommand } from './man.js'
 import { planCommand } from './plan.js'
 import { serveCommand } from './serve.js'
+import { whyCommand } from './why.js'
 
 /** What a page of text has. */
 const COLUMNS = 80
@@ -28,7 +29,15 @@ export function makeProgram(setStatus: (status: number) => void): Command {
     .showSuggestionAfterError(false)
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup('Help:'))
   buildCommand(program, setStatus)
-  for (const add of [planCommand, layerCommand, copyCommand, serveCommand, inspectCommand, cacheCommand])
+  for (const add of [
+    planCommand,
+    layerCommand,
+    copyCommand,
+    serveCommand,
+    inspectCommand,
+    whyCommand,
+    cacheCommand,
+  ])
     add(program, setStatus)
   for (const add of [helpCommand, completionCommand, manCommand]) add(program)
   return program.optionsGroup('Help:').version(VERSION, '-V, --version', 'show the version')

@@ -1,8 +1,6 @@
 /** The facts of an image, from wherever it is. Layers that have to be downloaded are read only when that is asked for. */
 import type { LayerMemory } from '../cache/layer-memory.js'
-import { pathsOfComment } from '../closure/previous.js'
 import { layerType } from '../documents/oci-manifest.js'
-import type { Group } from '../layers/contents.js'
 import { DEFAULT_COMPRESSION } from '../model/compression.js'
 import type { Descriptor } from '../model/descriptor.js'
 import type { Digest } from '../model/digest.js'
@@ -12,7 +10,8 @@ import type { Workshop } from '../pool/workshop.js'
 import type { AnyImage } from '../sources/any.js'
 import type { ChecksumPasses } from '../writers/checksum-passes.js'
 import { entriesOfLayers, readConfig } from './config.js'
-import type { BlobFacts, HistoryEntry, ImageFacts, LayerFacts, PathFacts, SharedFacts } from './facts.js'
+import { type ContentsContext, contentsOf, isIn } from './contents.js'
+import type { BlobFacts, HistoryEntry, ImageFacts, LayerFacts, SharedFacts } from './facts.js'
 import { LayerReader } from './layer-reader.js'
 import { sumsOf, totalsOf } from './totals.js'
 
@@ -35,11 +34,16 @@ export async function inspect(
   const { descriptor, bytes } = image.config(diffIds)
   const { history, ...config } = readConfig(bytes, name)
   const entries = entriesOfLayers(history, image.layers.length)
-  const reader = new LayerReader(context.workshop, storeDir)
+  const reading: ContentsContext = {
+    reader: new LayerReader(context.workshop, storeDir),
+    deep: context.deep,
+    planOf: (layer) => context.passes.of(layer),
+  }
   const layers = await Promise.all(
-    image.layers.map((layer, i) =>
-      layerFacts({ number: i + 1, layer, diffId: diffIds[i]!, entry: entries[i], storeDir, reader }, context),
-    ),
+    image.layers.map((layer, i) => {
+      const asked = { number: i + 1, layer, diffId: diffIds[i]!, entry: entries[i] }
+      return layerFacts(asked, storeDir, reading, context.memory)
+    }),
   )
   return {
     image: name,
@@ -72,20 +76,23 @@ function diffIdsOf({ layers }: Image, passes: ChecksumPasses): Promise<Digest[]>
   return Promise.all(layers.map(async (layer) => layer.stored?.diffId ?? (await passes.of(layer)).diffId))
 }
 
+/** A layer with what is known of it already. */
 interface Asked {
   number: number
   layer: Layer
   diffId: Digest
   entry: HistoryEntry | undefined
-  storeDir: string
-  reader: LayerReader
 }
 
-async function layerFacts(asked: Asked, context: InspectContext): Promise<LayerFacts> {
-  const { number, layer, diffId, entry, storeDir } = asked
-  const blob = await blobFacts(layer, context.memory)
-  const { groups, ...read } = await contentsOf(asked, context)
-  const isStorePath = ({ path }: PathFacts): boolean => path.startsWith(`${storeDir}/`)
+async function layerFacts(
+  { number, layer, diffId, entry }: Asked,
+  storeDir: string,
+  context: ContentsContext,
+  memory: LayerMemory,
+): Promise<LayerFacts> {
+  const blob = await blobFacts(layer, memory)
+  const { groups, ...read } = await contentsOf(layer, diffId, entry, context)
+  const isStorePath = isIn(storeDir)
   return {
     number,
     diffId,
@@ -96,28 +103,6 @@ async function layerFacts(asked: Asked, context: InspectContext): Promise<LayerF
     others: groups.filter((group) => !isStorePath(group)),
     ...(entry === undefined ? {} : { history: entry }),
   }
-}
-
-async function contentsOf(
-  { layer, diffId, entry, reader }: Asked,
-  { passes, deep }: InspectContext,
-): Promise<{ size?: number; groups: readonly (Group | PathFacts)[]; problem?: string }> {
-  const { stored } = layer
-  if (stored?.store.isRemote === true && !deep) {
-    const groups = entry === undefined ? [] : pathsOfEntry(entry)
-    return stored.kind === 'none' ? { size: stored.descriptor.size, groups } : { groups }
-  }
-  if (layer.source.kind !== 'store') return reader.read(layer, diffId)
-  const { recipe, size } = await passes.of(layer)
-  return { size, groups: recipe.kind === 'store' ? reader.ofPlan(recipe.plan) : [] }
-}
-
-/** What nixpkgs calls the directory that a customisation layer is made in; the layer's history has it among store paths. */
-const CUSTOMISATION = /-customisation-layer$/
-
-function pathsOfEntry({ comment }: HistoryEntry): PathFacts[] {
-  const paths = comment === undefined ? [] : pathsOfComment(comment)
-  return paths.filter((path) => !CUSTOMISATION.test(path)).map((path) => ({ path }))
 }
 
 /** The layer's blob: where it is one, or as registries get it by default, when that is remembered. */

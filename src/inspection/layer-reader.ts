@@ -6,6 +6,8 @@ import type { Digest } from '../model/digest.js'
 import type { Layer } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
 import type { Workshop } from '../pool/workshop.js'
+import { normalisePath } from '../python/paths.js'
+import { TYPE } from '../tar/header.js'
 
 /** The most store paths and directories that are kept of an image: twenty times what the largest have. */
 const MAX_GROUPS = 500_000
@@ -16,6 +18,11 @@ export interface ReadLayer {
   size: number
   groups: readonly Group[]
   problem?: string
+}
+
+export interface Link {
+  path: string
+  target: string
 }
 
 export class LayerReader {
@@ -50,6 +57,15 @@ export class LayerReader {
     const { diffId: found, size, groups, problem } = await reading
     if (found !== diffId) throw untrueLayer(layer.source, diffId, found)
     return { size, groups, ...(problem === undefined ? {} : { problem }) }
+  }
+
+  /** The links of a layer below directories of the root, that lead to store paths. */
+  async links(layer: Layer, directories: readonly string[]): Promise<Link[]> {
+    const task = { recipe: await layer.recipe(), storeDir: this.storeDir, members: directories }
+    const { members } = await this.workshop.contents(task, nameOf(layer.source))
+    return members
+      .filter(({ member }) => member.type === TYPE.symlink && member.linkname.startsWith(`${this.storeDir}/`))
+      .map(({ member }) => ({ path: normalisePath(`/${member.name}`), target: member.linkname }))
   }
 
   private bounded(groups: Group[]): Group[] {

@@ -9,7 +9,7 @@ import { codeBlocks } from '../docs/blocks.js'
 import { skipWithout } from '../support/clients.js'
 import { CLI } from '../support/image.js'
 import { scratchDirectory } from '../support/scratch.js'
-import { nixImage, writeTarImage } from '../support/tar-image.js'
+import { nixImage, nixRegistration, writeTarImage } from '../support/tar-image.js'
 
 const page = readFileSync(fileURLToPath(new URL('../../../docs/inspecting.md', import.meta.url)), 'utf8')
 
@@ -24,6 +24,7 @@ test('docs/inspecting.md: every command prints what the page shows', { skip: ski
   const root = scratchDirectory()
   writeTarImage(join(root, 'app.tar'), nixImage(['app:1.0']))
   writeTarImage(join(root, 'next.tar'), nixImage(['app:1.1'], '1.1'))
+  writeFileSync(join(root, 'registration'), nixRegistration())
   mkdirSync(join(root, 'bin'))
   const program = join(root, 'bin/stream-layered-image')
   writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`, { mode: 0o755 })

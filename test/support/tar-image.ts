@@ -91,3 +91,22 @@ export function nixImage(names: readonly string[], version = '1.0'): TarImage {
     ],
   }
 }
+
+/** What a store's database says of the paths of {@link nixImage}. */
+export function nixRegistration(version = '1.0'): string {
+  const path = (digit: string, name: string): string => `/nix/store/${digit.repeat(32)}-${name}`
+  const glibc = path('g', 'glibc-2.40')
+  const zlib = path('z', 'zlib-1.3')
+  const openssl = path('s', 'openssl-3.4')
+  const references: [string, string[]][] = [
+    [glibc, [glibc]],
+    [zlib, [glibc]],
+    [openssl, [glibc, zlib]],
+    [path('a', `app-${version}`), [glibc, openssl]],
+  ]
+  const hash = `sha256:${'0'.repeat(52)}`
+  return references
+    .flatMap(([from, to]) => [from, hash, '4096', '', `${to.length}`, ...to])
+    .map((line) => `${line}\n`)
+    .join('')
+}
