@@ -52,6 +52,9 @@ export class LayerReader {
       reading = this.workshop
         .contents({ recipe, storeDir: this.storeDir }, subject)
         .then((found) => ({ ...found, groups: this.bounded(found.groups) }))
+        .catch((error: unknown) => {
+          throw inLayer(subject, error)
+        })
       this.contents.set(key, reading)
     }
     const { diffId: found, size, groups, problem } = await reading
@@ -76,6 +79,12 @@ export class LayerReader {
       `expected at most ${MAX_GROUPS} directories and store paths in all layers, found more`,
     )
   }
+}
+
+/** What is wrong with a blob is told of the file that it was fetched into. */
+function inLayer(subject: string, error: unknown): unknown {
+  if (!(error instanceof ImageError) || error.code !== 'IMAGE_INVALID') return error
+  return new ImageError(error.code, `${subject}: ${error.message}`, { hint: error.hint, cause: error })
 }
 
 function keyOf(recipe: Recipe): string {

@@ -3,12 +3,15 @@ import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { measure } from '../../bench/programs.js'
 import { ImageError } from '../../src/errors.js'
 import { buildImage, copyImage, type ImageFacts, inspectImage } from '../../src/index.js'
 import { digestOf } from '../../src/model/digest.js'
 import { imageTable } from '../../src/report/image-table.js'
 import { skipWithout } from '../support/clients.js'
 import { CLI, writeConf } from '../support/image.js'
+import { mutate, repairChecksums } from '../support/mutate.js'
+import { block } from '../support/raw-tar.js'
 import { startRegistry } from '../support/registry.js'
 import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 import { layerTar, nixImage, writeTarImage } from '../support/tar-image.js'
@@ -224,7 +227,6 @@ describe('hostile images', () => {
       os: 'b',
       rootfs: { diff_ids: Array(10_000).fill(diffIds[0]) },
     })
-    const { block } = await import('../support/raw-tar.js')
     const layer = text.slice(0, text.indexOf('{"architecture"') - 512)
     const manifest = JSON.stringify([{ Config: 'c.json', Layers: Array(10_000).fill(`${hex}/layer.tar`) }])
     const documents = [
@@ -234,6 +236,64 @@ describe('hostile images', () => {
     writeFileSync(path, Buffer.concat([Buffer.from(layer, 'latin1'), ...documents, Buffer.alloc(1024)]))
     const { layers, totals } = await inspectImage({ image: path })
     assert.deepEqual([layers.length, totals.members], [10_000, 10_000])
+  })
+
+  test('damaged layers and archives: facts, or one line', async () => {
+    const path = join(directory(), 'mutated.tar')
+    const [, second] = image.layers
+    const damaged = Array.from({ length: 300 }, (_, seed) => {
+      const bytes = mutate(layerTar(second!), seed)
+      return { members: seed % 2 === 0 ? bytes : repairChecksums(bytes) }
+    })
+    writeTarImage(path, { layers: damaged })
+    const facts = await inspectImage({ image: path })
+    assert.deepEqual(
+      facts.layers.map(({ size }) => size),
+      damaged.map(({ members }) => members.length),
+    )
+    const problems = facts.layers.filter(({ problem }) => problem !== undefined).length
+    assert.ok(problems > 20 && problems < 290, `${problems}`)
+    for (const line of imageTable(facts, undefined)) assert.doesNotMatch(line, /[\x00-\x1f\x7f]/)
+
+    const whole = readFileSync(archive)
+    for (let seed = 0; seed < 30; seed++) {
+      writeFileSync(path, repairChecksums(mutate(whole, seed)))
+      await inspectImage({ image: path }).catch((error: unknown) => {
+        assert.ok(error instanceof ImageError)
+        assert.ok(['BASE_INVALID', 'IMAGE_INVALID'].includes(error.code), `${seed}: ${error.message}`)
+      })
+    }
+  })
+
+  test('a small blob of more directories than any image has: one line, little memory', {
+    skip: skipWithout('python3'),
+  }, async () => {
+    const layout = join(directory(), 'layout')
+    // Each member is a directory of the root; the blob has a few hundred kilobytes.
+    const count = 200_500
+    const layer = Buffer.alloc(count * 512 + 1024)
+    for (let i = 0; i < count; i++) block({ name: `${i}`.padStart(6, '0'), type: '5' }).copy(layer, i * 512)
+    const plain = join(root, 'wide.tar')
+    writeTarImage(plain, { layers: [{ members: layer }] })
+    await copyImage({ image: plain, destinations: [`oci:${layout}`], compression: { kind: 'gzip' } })
+    const script = '"$@" > "$0" 2>&1; test $? = 1'
+    const output = join(root, 'wide.txt')
+    const { memory } = measure('pipe', [
+      'sh',
+      '-c',
+      script,
+      output,
+      process.execPath,
+      CLI,
+      'inspect',
+      `oci:${layout}`,
+    ])
+    const said = readFileSync(output, 'utf8')
+    assert.match(
+      said,
+      /^stream-layered-image: error: layer [0-9a-f]{64}\/layer\.tar: .*expected at most 200000 directories and store paths in a layer, found more [^\n]+\n$/,
+    )
+    assert.ok(memory < 350e6, `${memory}`)
   })
 
   test('a config that is none, or nested beyond reason', async () => {

@@ -4,7 +4,8 @@ import { type Digest, digestOf, toHex } from '../../src/model/digest.js'
 import { block, type RawMember } from './raw-tar.js'
 
 export interface TestLayer {
-  members: readonly RawMember[]
+  /** Or the archive as it is. */
+  members: readonly RawMember[] | Buffer
   /** In the image's history. */
   comment?: string
   createdBy?: string
@@ -20,7 +21,7 @@ export interface TarImage {
 
 /** A layer's archive. */
 export function layerTar({ members }: TestLayer): Buffer {
-  return Buffer.concat([...members.map(block), Buffer.alloc(1024)])
+  return Buffer.isBuffer(members) ? members : Buffer.concat([...members.map(block), Buffer.alloc(1024)])
 }
 
 /** @returns what the image is: its ID, its layers' diff IDs */
