@@ -79,7 +79,7 @@ export interface IndexOptions extends Omit<BuildOptions, 'conf' | 'output' | 'kn
 
 /** What to copy, and where to. */
 export interface CopyOptions extends DeliveryOptions {
-  /** An image, named as destinations are, or the path of a conf.json. */
+  /** An image, named as destinations are. */
   image: string
 }
 

@@ -64,10 +64,11 @@ export class LayerReader {
 
   /** The links of a layer below directories of the root, that lead to store paths. */
   async links(layer: Layer, directories: readonly string[]): Promise<Link[]> {
-    const task = { recipe: await layer.recipe(), storeDir: this.storeDir, members: directories }
+    const { storeDir } = this
+    const task = { recipe: await layer.recipe(), storeDir, members: directories, type: TYPE.symlink }
     const { members } = await this.workshop.contents(task, nameOf(layer.source))
     return members
-      .filter(({ member }) => member.type === TYPE.symlink && member.linkname.startsWith(`${this.storeDir}/`))
+      .filter(({ member }) => member.linkname.startsWith(`${storeDir}/`))
       .map(({ member }) => ({ path: normalisePath(`/${member.name}`), target: member.linkname }))
   }
 

@@ -21,6 +21,8 @@ export interface ContentsTask {
   digests?: boolean
   /** Groups whose members are wanted. */
   members?: readonly string[]
+  /** Of those, only members of this type. */
+  type?: string
 }
 
 export interface LayerContents extends Checksum {
@@ -151,7 +153,7 @@ class Groups {
       if (this.running?.path !== group) this.change(group)
       this.running!.hash.update(textOf(member))
     }
-    if (!this.wanted.has(group)) return
+    if (!this.wanted.has(group) || (this.task.type ?? member.type) !== member.type) return
     if (this.members.length >= MAX_MEMBERS) throw new TooMany('members that differ', MAX_MEMBERS)
     const found: FoundMember = { group, member, digest: undefined, offset }
     this.members.push(found)

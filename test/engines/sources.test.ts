@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import type { ImageFacts } from '../../src/index.js'
 import { Containerd, command, DockerEngine, Podman, skipWithout } from '../support/clients.js'
+import { writeConf } from '../support/image.js'
 import { runAsync, startCli } from '../support/run-async.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { nixImage, writeTarImage } from '../support/tar-image.js'
@@ -77,6 +78,14 @@ test('docker-daemon: what docker has, as docker inspect tells it, and copied fro
   const copy = await runAsync(['copy', 'docker-daemon:app', '-o', copied], { ...env, DOCKER_HOST })
   assert.equal(copy.status, 0, copy.stderr)
   checkFacts(await inspect(copied, {}))
+  const conf = writeConf(root, { from_image: 'docker-daemon:app:1.0' })
+  const built = await runAsync([conf, '-o', join(root, 'built.tar')], { ...env, DOCKER_HOST })
+  assert.equal(built.status, 0, built.stderr)
+  const onTop = await inspect(join(root, 'built.tar'), {})
+  assert.deepEqual(
+    onTop.layers.slice(0, -1).map(({ diffId }) => diffId),
+    diffIds,
+  )
   await refused(
     'docker-daemon:nothing',
     { DOCKER_HOST },
