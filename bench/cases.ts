@@ -22,6 +22,7 @@ export interface Case {
 const SHAPES = {
   closure: { layers: 100, entries: 75_000, bytes: 2.5e9, largest: 0.06 },
   small: { layers: 60, entries: 600, bytes: 4e6, largest: 0.05 },
+  dominated: { layers: 500, entries: 113_000, bytes: 3.1e9, largest: 0.06 },
   big: { layers: 1, entries: 1, bytes: 2e9, largest: 1 },
   many: { layers: 50, entries: 125_000, bytes: 1e8, largest: 0, fileSize: 1024 },
 } satisfies Record<string, ClosureShape>
@@ -40,6 +41,8 @@ function part(fraction: number): ClosureShape {
 export const CASES: Record<string, (work: string) => Case> = {
   closure: (work) => store(work, 'closure', SHAPES.closure, '100 layers, 2.5 GB, 75,000 entries', 6),
   small: (work) => store(work, 'small', SHAPES.small, '60 small layers, 4 MB', 1.5),
+  dominated: (work) =>
+    store(work, 'dominated', SHAPES.dominated, '100 layers, 3.1 GB, 80 % of it in the last', 6.5, restInLast),
   big: (work) => store(work, 'big', SHAPES.big, 'one layer with one 2 GB file', 1),
   many: (work) => store(work, 'many', SHAPES.many, '100,000 files of 1 KB in 50 layers', 8),
   file: (work) => ({
@@ -77,9 +80,21 @@ export function storePathsCase(work: string, paths: readonly string[]): Case {
   }
 }
 
-function store(work: string, name: string, shape: ClosureShape, title: string, target: number): Case {
+/** As nixpkgs makes layers of a large closure: a hundredth one takes all that is left. */
+function restInLast(paths: string[][]): string[][] {
+  return [...paths.slice(0, 99), paths.slice(99).flat()]
+}
+
+function store(
+  work: string,
+  name: string,
+  shape: ClosureShape,
+  title: string,
+  target: number,
+  layered = (paths: string[][]): string[][] => paths,
+): Case {
   const directory = join(work, name)
-  const layers = makeClosure(join(directory, 'store'), shape)
+  const layers = layered(makeClosure(join(directory, 'store'), shape))
   const conf = writeConf(directory, { store_dir: join(directory, 'store'), store_layers: layers })
   return { name, title, conf, inputs: [join(directory, 'store')], output: 'pipe', target }
 }

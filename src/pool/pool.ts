@@ -42,6 +42,9 @@ export class LayerPool {
   private readonly piscina: Piscina
   private readonly limit = pLimit(1)
   private readonly queue: QueuedPass[] = []
+  /** Passes that everything will wait for: begun beside the others, not behind them. */
+  private readonly long: QueuedPass[] = []
+  private batches = 0
   /** Those that are not done. */
   private readonly passes = new Set<Promise<unknown>>()
   private readonly helping: Helping
@@ -79,16 +82,19 @@ export class LayerPool {
   /**
    * Queues a task of the checksum pass, or one in its place.
    * @param subject what the task is about, for messages
+   * @param isLong whether it is thought to take longer than all others
    * @throws ImageError as {@link run}
    */
-  pass<K extends Pass>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
+  pass<K extends Pass>(kind: K, input: Input<K>, subject: string, isLong = false): Promise<Output<K>> {
     const result = new Promise<Output<K>>((resolve, reject) => {
       const settle = (reply: Reply<Output<Pass>>): void => {
         if (reply.ok) resolve(reply.value as Output<K>)
         else reject(failure(kind, subject, reply.error))
       }
-      this.queue.push({ pass: { kind, input } as AnyPass, settle })
+      const queue = isLong ? this.long : this.queue
+      queue.push({ pass: { kind, input } as AnyPass, settle })
     })
+    if (isLong) this.grow()
     this.passes.add(result)
     const done = (): void => void this.passes.delete(result)
     result.then(done, done)
@@ -98,7 +104,9 @@ export class LayerPool {
 
   /** Each pass that is queued asks for a turn of a thread; a batch leaves some turns with nothing to do. */
   private askForTurn(): void {
-    handled(this.limit(() => (this.queue.length > 0 ? this.runBatch() : this.help())))
+    handled(
+      this.limit(() => (this.queue.length + this.long.length > 0 ? this.runBatch() : this.help())),
+    )
   }
 
   /** Lets threads that have nothing to do help. */
@@ -114,14 +122,23 @@ export class LayerPool {
     if (this.helping.isWanted) this.askForTurn()
   }
 
+  /** One thread always has the passes in their order, since the streaming pass waits for the first of them. */
+  private nextBatch(): QueuedPass[] {
+    const isFirst = this.batches === 0 && this.queue.length > 0
+    const from = isFirst || this.long.length === 0 ? this.queue : this.long
+    return from.splice(0, this.isGrown ? 1 : BATCH)
+  }
+
   private async runBatch(): Promise<void> {
-    const batch = this.queue.splice(0, this.isGrown ? 1 : BATCH)
+    const batch = this.nextBatch()
+    this.batches++
     const passes = batch.map(({ pass }) => pass)
     const running = new Int32Array(new SharedArrayBuffer(4))
     const pieces = this.helping.lend(passes)
     const asking = this.ask('several', { passes, running, pieces })
     this.askForHelp()
     const reply = await asking
+    this.batches--
     if (pieces !== undefined) this.helping.takeBack(pieces, reply.ok)
     if (reply.ok) {
       for (const done of reply.value) {

@@ -69,9 +69,9 @@ export class Workshop {
     return this.pool.pass('plan', paths, subject)
   }
 
-  /** The checksum pass of store paths. */
-  checksum(task: ChecksumTask, subject: string): Promise<LayerChecksum> {
-    return this.pool.pass('checksum', task, subject)
+  /** The checksum pass of store paths. @param isLong whether it is thought to take longer than all others */
+  checksum(task: ChecksumTask, subject: string, isLong = false): Promise<LayerChecksum> {
+    return this.pool.pass('checksum', task, subject, isLong)
   }
 
   /** The checksum pass of what has a recipe. */

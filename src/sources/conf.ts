@@ -41,12 +41,18 @@ export function openConf(conf: Conf, context: ConfContext): ConfImage {
       'STORE_PATH_INVALID',
       `expected paths in ${conf.storeDir}, found ${pythonListRepr(outside)}`,
     )
+  const half = conf.storeLayers.flat().length / 2
+  // In layers as nixpkgs makes them the last one has all that is left.
+  const isMost = ({ length }: readonly string[]): boolean => length >= MANY && length > half
   const own = [
-    ...conf.storeLayers.map((paths) => storeLayer(paths, conf, context)),
+    ...conf.storeLayers.map((paths) => storeLayer(paths, conf, context, isMost(paths))),
     customisationLayer(conf, context.workshop),
   ]
   return { own, whole: handled(onBase(conf, own, context)) }
 }
+
+/** Paths from which a layer is worth a thread of its own from the start. */
+const MANY = 32
 
 async function onBase(
   conf: Conf,
@@ -83,7 +89,12 @@ function asBase(layer: Layer): Layer {
   return source.kind === 'image' ? { ...layer, source: { ...source, kind: 'base' } } : layer
 }
 
-function storeLayer(paths: readonly string[], conf: Conf, { workshop, narHashes }: ConfContext): Layer {
+function storeLayer(
+  paths: readonly string[],
+  conf: Conf,
+  { workshop, narHashes }: ConfContext,
+  isLong: boolean,
+): Layer {
   const { mtime, uid, gid, uname, gname } = conf
   const owner: Owner = { mtime, uid, gid, uname, gname }
   const source: LayerSource = { kind: 'store', paths }
@@ -96,7 +107,7 @@ function storeLayer(paths: readonly string[], conf: Conf, { workshop, narHashes 
   })
   const read = async (nar: boolean): Promise<Summed> => {
     const known = isPlanned ? await planned() : undefined
-    const summed = await workshop.checksum({ paths, owner, nar, planned: known }, nameOf(source))
+    const summed = await workshop.checksum({ paths, owner, nar, planned: known }, nameOf(source), isLong)
     const { plan, size, fresh, diffId, narHashes } = summed
     return { recipe: { kind: 'store', plan, owner }, size, diffId, claimed: false, fresh, narHashes }
   }
