@@ -16,7 +16,10 @@ await build({
   format: 'cjs',
   mainFields: ['module', 'main'],
   // Large, optional or late: they are loaded when they are needed.
-  external: ['@napi-rs/nice', 'undici', '@redis/client', '@bokuweb/zstd-wasm'],
+  external: [
+    ...['@napi-rs/nice', 'undici', '@redis/client', '@bokuweb/zstd-wasm', 'bcryptjs', 'zstddec'],
+    ...['xz-decompress', 'unbzip2-stream'],
+  ],
   // A CommonJS file has no import.meta.
   define: { 'import.meta.url': 'moduleUrl' },
   banner: { js: "const moduleUrl=require('node:url').pathToFileURL(__filename).href;" },

@@ -13,5 +13,4 @@ export const {
   openCustomisation,
   expand,
   help,
-  several,
 } = tasks

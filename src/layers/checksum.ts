@@ -19,6 +19,8 @@ export interface Checksum {
 export interface StorePaths {
   paths: readonly string[]
   owner: Owner
+  /** What the paths hold, where that is known already. */
+  planned?: LayerPlan | undefined
 }
 
 /** What store paths hold, and the size in bytes of their archive. */
@@ -32,15 +34,13 @@ export interface LayerChecksum extends PlannedLayer, Checksum {
 }
 
 export interface ChecksumTask extends StorePaths {
-  /** What the paths hold, where that is known already. */
-  planned?: LayerPlan | undefined
   /** Whether to compute the NAR hashes of the paths too. */
   nar?: boolean | undefined
 }
 
 /** @throws ImageError as {@link planStorePaths} */
-export function planLayer({ paths, owner }: StorePaths): PlannedLayer {
-  const { plan, fresh } = planStorePaths(paths)
+export function planLayer({ paths, owner, planned }: StorePaths): PlannedLayer {
+  const { plan, fresh } = planned ?? planStorePaths(paths)
   return { plan, fresh, size: archiveSize(plan, owner) }
 }
 

@@ -41,8 +41,8 @@ export interface Tasks {
   }
   /** A part of an archive into shared memory. */
   slice: { input: SliceTask; output: SliceCursor | undefined }
-  /** A layer's blob into a file. */
-  blob: { input: BlobTask; output: MadeBlob }
+  /** A layer's blob into a file; where other threads may help. */
+  blob: { input: BlobTask & { pieces?: PieceMemory | undefined }; output: MadeBlob }
   /** What is in a layer. */
   contents: { input: ContentsTask; output: LayerContents }
   openBase: { input: { path: string }; output: BaseImage }
@@ -51,8 +51,6 @@ export interface Tasks {
   expand: { input: ExpandTask; output: Expanded }
   /** Help with a blob that another thread makes. */
   help: { input: PieceMemory; output: undefined }
-  /** Several tasks of the checksum pass, in order; replies to those that fitted into a few milliseconds. */
-  several: { input: Several; output: Reply<Tasks[Pass]['output']>[] }
 }
 
 /** The tasks of the checksum pass, and those in its place. */
@@ -60,34 +58,10 @@ export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'openC
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
-export interface Several {
-  passes: readonly AnyPass[]
-  /** Shared: the index of the pass that runs, for when its thread dies. */
-  running: Int32Array
-  /** Where other threads may help with the blobs among them. */
-  pieces?: PieceMemory | undefined
-}
-
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
-
-/** Milliseconds after which {@link tasks.several} begins no further task. */
-const LONG_ENOUGH = 10
 
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
-    several: ({ passes, running, pieces }) =>
-      reply(async () => {
-        const replies: Reply<Tasks[Pass]['output']>[] = []
-        const end = performance.now() + LONG_ENOUGH
-        for (const [i, pass] of passes.entries()) {
-          running[0] = i
-          replies.push(
-            pass.kind === 'blob' ? await reply(() => writeBlob(pass.input, pieces)) : await runPass(pass),
-          )
-          if (performance.now() > end) break
-        }
-        return replies
-      }),
     plan: (input) => reply(() => planLayer(input)),
     checksum: (input) => reply(() => checksumLayer(input)),
     digest: ({ recipe }) => reply(() => digestRecipe(recipe)),
@@ -99,7 +73,7 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
         return hashing?.digest()
       }),
     slice: (input) => reply(() => writeSlice(input)),
-    blob: (input) => reply(() => writeBlob(input)),
+    blob: ({ pieces, ...task }) => reply(() => writeBlob(task, pieces)),
     help: (input) =>
       reply(async () => {
         await help(input)
@@ -111,16 +85,6 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),
     expand: (input) => reply(async () => (await import('./compressed-ranges.js')).expandFile(input)),
   }
-
-function runPass<K extends Pass>({
-  kind,
-  input,
-}: {
-  kind: K
-  input: Tasks[K]['input']
-}): Promise<Reply<Tasks[K]['output']>> {
-  return tasks[kind](input)
-}
 
 async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
   try {

@@ -10,11 +10,13 @@ import { Kind, PlanWriter } from './plan.js'
  * compared by code point (`sorted(pathlib.Path(path).rglob("*"))`). Symlinks are never followed.
  *
  * @param paths absolute Python strings
+ * @param budget what is spent of it, where there is a bound
  * @throws ImageError FILE_UNREADABLE for what cannot be read, FILE_UNSUPPORTED for a socket,
  *   STORE_PATH_INVALID for a relative path
+ * @throws OverBudget
  */
-export function planStorePaths(paths: readonly string[]): LayerPlan {
-  const walk: Walk = { plan: new PlanWriter(), newestChange: 0 }
+export function planStorePaths(paths: readonly string[], budget?: Budget): LayerPlan {
+  const walk: Walk = { plan: new PlanWriter(), newestChange: 0, budget }
   const started = Date.now()
   for (const path of paths) {
     const root = normalise(path)
@@ -32,6 +34,15 @@ export interface LayerPlan {
   fresh: boolean
 }
 
+/** How much may still be found: members, and bytes of files. */
+export interface Budget {
+  members: number
+  bytes: number
+}
+
+/** There is more than the budget allows. */
+export class OverBudget extends Error {}
+
 /** No file system that can hold a store has coarser times than this, in milliseconds. */
 const COARSEST_CTIME = 2000
 
@@ -39,6 +50,7 @@ interface Walk {
   plan: PlanWriter
   /** The latest ctime of all members, in milliseconds since the epoch; 0 when there are none. */
   newestChange: number
+  budget: Budget | undefined
 }
 
 /** As `pathlib.PurePosixPath` does: repeated slashes, `.` components and a trailing slash vanish, `..` stays. */
@@ -55,6 +67,7 @@ function visit(walk: Walk, path: string, name: string, depth: number): void {
   const about = (): string => `cannot read ${pythonRepr(path)}`
   const stats = attempt('FILE_UNREADABLE', about, () => lstatSync(raw))
   const kind = kindOf(stats, path)
+  if (walk.budget !== undefined) spend(walk.budget, stats.size)
   walk.newestChange = Math.max(walk.newestChange, stats.ctimeMs)
   walk.plan.add({
     kind,
@@ -72,6 +85,12 @@ function visit(walk: Walk, path: string, name: string, depth: number): void {
   const below = path === '/' ? path : `${path}/`
   for (const child of attempt('FILE_UNREADABLE', about, () => sortedNames(raw)))
     visit(walk, below + child, child, depth + 1)
+}
+
+function spend(budget: Budget, bytes: number): void {
+  budget.members--
+  budget.bytes -= bytes
+  if (budget.members < 0 || budget.bytes < 0) throw new OverBudget()
 }
 
 function sortedNames(directory: string | Buffer): string[] {

@@ -24,9 +24,9 @@ export class Helping {
   /** @param threads how many may work on one blob */
   constructor(private readonly threads: number) {}
 
-  /** Memory in which the blobs among the passes are made; undefined when none is worth helping with. */
-  lend(passes: readonly AnyPass[]): PieceMemory | undefined {
-    const size = Math.max(0, ...passes.map(sizeToCompress))
+  /** Memory in which the pass's blob is made; undefined when it makes none that is worth helping with. */
+  lend(pass: AnyPass): PieceMemory | undefined {
+    const size = sizeToCompress(pass)
     if (this.threads === 1 || size < 2 * WORTH * PIECE) return undefined
     const pieces = this.free.pop() ?? createPieces(SLOTS_A_THREAD * this.threads + 1)
     announce(pieces, size)

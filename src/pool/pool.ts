@@ -6,21 +6,21 @@
  * A turn that finds nothing queued helps the thread with the most to compress, for a tenth of a second; so one large
  * layer keeps all threads busy, and who else needs one soon has it.
  *
- * A small image is done before a second thread would have started. So a pool begins with one thread, which is
- * given waiting passes in batches, and grows to all of them when there turns out to be more to do.
+ * Threads start when the first passes, which are done on this thread, turn out not to be small.
  */
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
-import { Piscina } from 'piscina'
+import type { Piscina } from 'piscina'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
 import type { AnyPass, Pass, Reply, Tasks } from '../layers/tasks.js'
 import { Helping } from './helping.js'
+import { Here } from './here.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
 
-/** A pass that waits for a thread. */
+/** A pass that waits for its turn. */
 interface QueuedPass {
   pass: AnyPass
   settle(reply: Reply<Output<Pass>>): void
@@ -28,30 +28,16 @@ interface QueuedPass {
 
 const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
 
-/**
- * What makes a pool grow: this many bytes were checksummed, or this many milliseconds passed since it was made (up
- * to a half of them until the first thread runs). 60 small layers: 0.23 s so, 0.29 s with two threads from the start.
- */
-const GROW_BYTES = 16 << 20
-const GROW_AFTER = 300
-
-/** Passes in a batch: asking a thread takes longer than a small layer does (60 small layers: 10 ms of 230). */
-const BATCH = 32
-
 export class LayerPool {
-  private readonly piscina: Piscina
+  private piscina: Promise<Piscina> | undefined
   private readonly limit = pLimit(1)
   private readonly queue: QueuedPass[] = []
   /** Passes that everything will wait for: begun beside the others, not behind them. */
   private readonly long: QueuedPass[] = []
-  private batches = 0
-  /** Those that are not done. */
-  private readonly passes = new Set<Promise<unknown>>()
+  private running = 0
   private readonly helping: Helping
-  private readonly grown = withResolvers()
-  private isGrown = false
+  private readonly here = new Here()
   private streaming = 0
-  private bytes = 0
 
   /**
    * @param threads how many threads there may be
@@ -61,22 +47,37 @@ export class LayerPool {
   constructor(
     private readonly threads: number,
     private readonly signal: AbortSignal,
-    worker = WORKER,
+    private readonly worker = WORKER,
   ) {
-    this.piscina = new Piscina({
-      filename: worker,
+    this.helping = new Helping(threads)
+  }
+
+  get isStarted(): boolean {
+    return this.piscina !== undefined
+  }
+
+  /** Has threads start, since there is more to do than this one should. */
+  start(): void {
+    if (this.piscina !== undefined) return
+    this.piscina = handled(this.startThreads())
+    this.bound()
+  }
+
+  private async startThreads(): Promise<Piscina> {
+    const { Piscina } = await import('piscina')
+    const piscina = new Piscina({
+      filename: this.worker,
       // A worker that looks up no task while it starts would look for it as an ES module too.
       name: 'checksum',
       minThreads: 1,
-      maxThreads: threads,
+      maxThreads: this.threads,
       // Workers stay until the build ends; their number grows only when tasks wait.
       idleTimeout: Number.POSITIVE_INFINITY,
       recordTiming: false,
     })
-    this.helping = new Helping(threads)
     // Each task tells of its own failure; what is left are results that nobody waits for once it is closed.
-    this.piscina.on('error', () => {})
-    setTimeout(() => this.grow(), GROW_AFTER).unref()
+    piscina.on('error', () => {})
+    return piscina
   }
 
   /**
@@ -94,19 +95,51 @@ export class LayerPool {
       const queue = isLong ? this.long : this.queue
       queue.push({ pass: { kind, input } as AnyPass, settle })
     })
-    if (isLong) this.grow()
-    this.passes.add(result)
-    const done = (): void => void this.passes.delete(result)
-    result.then(done, done)
+    if (isLong) this.start()
     this.askForTurn()
     return result
   }
 
-  /** Each pass that is queued asks for a turn of a thread; a batch leaves some turns with nothing to do. */
   private askForTurn(): void {
-    handled(
-      this.limit(() => (this.queue.length + this.long.length > 0 ? this.runBatch() : this.help())),
-    )
+    handled(this.limit(() => this.takeTurn()))
+  }
+
+  private async takeTurn(): Promise<void> {
+    const next = this.next()
+    if (next === undefined) return this.help()
+    this.running++
+    try {
+      next.settle((await this.runHere(next.pass)) ?? (await this.runOnThread(next.pass)))
+    } finally {
+      this.running--
+    }
+    // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
+    if (this.isStarted) await setImmediate()
+    if (this.helping.isWanted) this.askForTurn()
+  }
+
+  /** One turn always has the passes in their order, since the streaming pass waits for the first of them. */
+  private next(): QueuedPass | undefined {
+    const isFirst = this.running === 0
+    return isFirst ? (this.queue.shift() ?? this.long.shift()) : (this.long.shift() ?? this.queue.shift())
+  }
+
+  private async runHere(pass: AnyPass): Promise<Reply<Output<Pass>> | undefined> {
+    if (this.isStarted) return undefined
+    if (this.signal.aborted) return { ok: false, error: toWire(aborted(this.signal.reason)) }
+    const reply = await this.here.run(pass)
+    if (reply === undefined) this.start()
+    return reply
+  }
+
+  private async runOnThread(pass: AnyPass): Promise<Reply<Output<Pass>>> {
+    if (pass.kind !== 'blob') return this.ask(pass.kind, pass.input)
+    const pieces = this.helping.lend(pass)
+    const asking = this.ask('blob', { ...pass.input, pieces })
+    this.askForHelp()
+    const reply = await asking
+    if (pieces !== undefined) this.helping.takeBack(pieces, reply.ok)
+    return reply
   }
 
   /** Lets threads that have nothing to do help. */
@@ -118,46 +151,14 @@ export class LayerPool {
   }
 
   private async help(): Promise<void> {
+    if (!this.helping.isWanted) return
     await this.helping.help((pieces) => this.ask('help', pieces))
-    if (this.helping.isWanted) this.askForTurn()
-  }
-
-  /** One thread always has the passes in their order, since the streaming pass waits for the first of them. */
-  private nextBatch(): QueuedPass[] {
-    const isFirst = this.batches === 0 && this.queue.length > 0
-    const from = isFirst || this.long.length === 0 ? this.queue : this.long
-    return from.splice(0, this.isGrown ? 1 : BATCH)
-  }
-
-  private async runBatch(): Promise<void> {
-    const batch = this.nextBatch()
-    this.batches++
-    const passes = batch.map(({ pass }) => pass)
-    const running = new Int32Array(new SharedArrayBuffer(4))
-    const pieces = this.helping.lend(passes)
-    const asking = this.ask('several', { passes, running, pieces })
-    this.askForHelp()
-    const reply = await asking
-    this.batches--
-    if (pieces !== undefined) this.helping.takeBack(pieces, reply.ok)
-    if (reply.ok) {
-      for (const done of reply.value) {
-        if (done.ok) this.bytes += done.value.size
-        batch.shift()!.settle(done)
-      }
-    } else batch.splice(running[0]!, 1)[0]!.settle(reply)
-    if (this.bytes >= GROW_BYTES) this.grow()
-    // The thread gives back what it has no time for, and what was lost when it died.
-    this.queue.unshift(...batch)
-    for (const _ of batch) this.askForTurn()
-    // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
-    if (this.isGrown) await setImmediate()
-    if (this.queue.length === 0 && this.helping.isWanted) this.askForTurn()
+    this.askForTurn()
   }
 
   /** Runs the streaming pass on a thread that it takes from checksum passes. @throws ImageError as {@link run} */
   async stream(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
-    await Promise.race([this.grown.promise, Promise.allSettled(this.passes)])
+    this.start()
     this.streaming++
     this.bound()
     try {
@@ -168,15 +169,8 @@ export class LayerPool {
     }
   }
 
-  private grow(): void {
-    this.isGrown = true
-    this.bound()
-    this.grown.resolve()
-    this.askForHelp()
-  }
-
   private bound(): void {
-    this.limit.concurrency = this.isGrown ? Math.max(1, this.threads - Math.min(1, this.streaming)) : 1
+    this.limit.concurrency = Math.max(1, this.threads - Math.min(1, this.streaming))
   }
 
   /**
@@ -185,6 +179,7 @@ export class LayerPool {
    * @throws ImageError the task's own, or WORKER_FAILED when its thread died
    */
   async run<K extends keyof Tasks>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
+    this.start()
     const reply = await this.ask(kind, input)
     if (!reply.ok) throw failure(kind, subject, reply.error)
     return reply.value
@@ -193,7 +188,8 @@ export class LayerPool {
   /** @returns also when a thread died: that as a failed reply */
   private async ask<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Reply<Output<K>>> {
     try {
-      return await this.piscina.run(input, { name: kind, signal: this.signal })
+      const piscina = await this.piscina!
+      return await piscina.run(input, { name: kind, signal: this.signal })
     } catch (error) {
       return { ok: false, error: toWire(this.signal.aborted ? aborted(this.signal.reason) : error) }
     }
@@ -202,7 +198,7 @@ export class LayerPool {
   /** Stops all threads, whatever they are doing. */
   async close(): Promise<void> {
     this.limit.clearQueue()
-    await this.piscina.destroy()
+    await (await this.piscina)?.destroy()
   }
 }
 
@@ -212,12 +208,4 @@ function failure(kind: string, subject: string, wire: WireError): ImageError {
   return new ImageError('WORKER_FAILED', `${subject}: its worker thread failed (${kind}): ${error.message}`, {
     cause: error,
   })
-}
-
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => {}
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
 }

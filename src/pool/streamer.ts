@@ -6,11 +6,13 @@
 import { setImmediate } from 'node:timers/promises'
 import { asImageError, handled, ImageError } from '../errors.js'
 import { copyPlainRange } from '../layers/ranges.js'
+import type { Sink } from '../layers/sink.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { FileRange, Recipe } from '../model/recipe.js'
 import { createRing, type RingMemory } from '../ring/layout.js'
 import { RingReader } from '../ring/reader.js'
+import { BLOCK } from '../tar/header.js'
 
 /** Has a thread write the recipes' archives into the ring, one after the other. @returns their digest, where asked for */
 export type Produce = (
@@ -18,6 +20,13 @@ export type Produce = (
   ring: RingMemory,
   isHashed: boolean,
 ) => Promise<Digest | undefined>
+
+/** Writes a recipe's archive into a sink, on this thread. */
+export interface Here {
+  /** Whether a layer is for this thread: asking another takes longer than making it. */
+  isFor(planned: Planned): boolean
+  write(recipe: Recipe, sink: Sink): Promise<void>
+}
 
 /** A layer's recipe, and the size of its archive in bytes. */
 export interface Planned {
@@ -31,6 +40,8 @@ export interface Planned {
 export interface Production {
   done: boolean
   error: ImageError | undefined
+  /** It is produced by whoever takes it. */
+  isHere: boolean
   /** Of what was produced, where it was asked for. */
   digest?: Digest | undefined
   /** Resolves when it is done, with or without an error; at once when a later layer of its batch waits for that. */
@@ -50,6 +61,9 @@ interface Queued {
  */
 const BATCH_BYTES = 4 << 20
 
+/** Bytes: most small layers have less. */
+const LEAST = 256 << 10
+
 /** How many slots are passed on before other events get their turn. */
 const SLOTS_A_TURN = 4
 
@@ -63,16 +77,25 @@ export class Streamer {
     this.stopWaiting = resolve
   })
   private readonly queue: Queued[] = []
+  /** For layers that are made here. */
+  private archive = Buffer.alloc(0)
 
-  constructor(private readonly produce: Produce) {}
+  constructor(
+    private readonly produce: Produce,
+    private readonly here?: Here,
+  ) {}
 
   /** Queues a layer behind those before it. */
   enqueue(planning: Promise<Planned>): Production {
-    const production: Production = { done: false, error: undefined, finished: Promise.resolve() }
+    const production: Production = {
+      ...{ done: false, error: undefined, isHere: false },
+      finished: Promise.resolve(),
+    }
     const queued: Queued = { production, planned: undefined }
     this.queue.push(queued)
     const known = planning.then((planned) => {
       queued.planned = planned
+      production.isHere = !needsNone(planned) && this.here?.isFor(planned) === true
     })
     handled(known)
     production.finished = this.last = this.last.then(() => this.takeTurn(queued, known))
@@ -86,7 +109,7 @@ export class Streamer {
     let digest: Digest | undefined
     try {
       await known
-      if (needsNone(first.planned!)) {
+      if (needsNone(first.planned!) || first.production.isHere) {
         this.queue.splice(0, this.queue.indexOf(first) + 1)
         return
       }
@@ -109,7 +132,7 @@ export class Streamer {
     if (first.planned!.isHashed) return batch
     let bytes = first.planned!.size
     for (let next = this.queue[0]; next?.planned !== undefined; next = this.queue[0]) {
-      if (needsNone(next.planned) || next.planned.isHashed) break
+      if (needsNone(next.planned) || next.production.isHere || next.planned.isHashed) break
       bytes += next.planned.size
       if (bytes > BATCH_BYTES && !sameFile(first.planned!.recipe, next.planned.recipe)) break
       batch.push(next)
@@ -128,6 +151,10 @@ export class Streamer {
     const { recipe, size } = planned
     if (needsNone(planned)) {
       if (isPlain(recipe)) await copyPlainRange(recipe, write)
+      return undefined
+    }
+    if (production.isHere) {
+      await this.writeHere(planned, write)
       return undefined
     }
     await this.copy(production, size, write)
@@ -155,6 +182,24 @@ export class Streamer {
       left -= bytes.length
       if (++turn % SLOTS_A_TURN === 0) await setImmediate()
     }
+  }
+
+  /** Makes a small layer, and passes it on. @throws ImageError */
+  private async writeHere({ recipe, size }: Planned, write: Write): Promise<void> {
+    if (this.closed !== undefined) throw this.closed
+    // Memory that is taken anew for each layer would be collected in the middle of them.
+    if (this.archive.length < size) this.archive = Buffer.allocUnsafe(Math.max(size, LEAST))
+    const { archive } = this
+    const beyond = archive.subarray(0, BLOCK)
+    let at = 0
+    await this.here!.write(recipe, {
+      lend: () => (at < size ? archive.subarray(at, size) : beyond),
+      accept: (used) => {
+        at += used
+      },
+    })
+    if (at !== size) throw tooFew(size, at)
+    await write(archive.subarray(0, size))
   }
 
   /** Waits until the producer has also made its last checks. @throws ImageError the producer's */

@@ -36,6 +36,9 @@ export type Slices = (start: number, length: number) => Promise<Uint8Array>
 /** 200 clients who take theirs slowly need 150 MB so, and asking a thread for one takes a tenth of a millisecond. */
 export const SLICE_BYTES = 256 * 1024
 
+/** The largest layer that is made on this thread: it is whole in memory for a moment. */
+const SMALL_BYTES = 2 << 20
+
 export class Workshop {
   /** Of the archives that were opened: what is worth expanding of them when they are compressed. */
   private readonly layersOf = new Map<string, readonly Range[]>()
@@ -103,8 +106,15 @@ export class Workshop {
   }
 
   stream(): Stream {
-    const streamer = new Streamer((recipes, ring, isHashed) =>
-      this.pool.stream({ recipes, ring, isHashed }, 'the streaming pass'),
+    const streamer = new Streamer(
+      (recipes, ring, isHashed) => this.pool.stream({ recipes, ring, isHashed }, 'the streaming pass'),
+      {
+        isFor: ({ recipe, size }) => recipe.kind === 'store' && size <= SMALL_BYTES && !this.pool.isStarted,
+        write: async (recipe, sink) => {
+          const { writeRecipes } = await import('../layers/recipes.js')
+          await writeRecipes([recipe], sink)
+        },
+      },
     )
     return {
       queue: (planning) => {

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { setFlagsFromString } from 'node:v8'
 import { fromWire, ImageError, toWire } from '../../src/errors.js'
+import { checksumLayer } from '../../src/layers/checksum.js'
 import { LayerPool } from '../../src/pool/pool.js'
 import { threadCount } from '../../src/pool/threads.js'
+import { scratchDirectory } from '../support/scratch.js'
 
 // Threads that start from now on run out of memory at once, not after gigabytes.
 setFlagsFromString('--max-old-space-size=128')
@@ -31,11 +36,52 @@ test('a worker that exits, throws what is no Error, or runs out of memory is tha
   await pool.close()
 })
 
-test('passes that come back undone are done later', { timeout: 30_000 }, async () => {
-  const pool = new LayerPool(2, SIGNAL, FAULTY)
-  const inputs = Array.from({ length: 6 }, (_, i) => ({ paths: [`p${i}`], owner, size: 0 }))
-  const done = await Promise.all(inputs.map((input) => pool.pass('checksum', input, '')))
-  assert.deepEqual(done, inputs)
+test('small layers need no thread; the first that is not small, and those behind it, have threads', async () => {
+  const root = scratchDirectory()
+  const path = join(root, 'small')
+  writeFileSync(path, 'contents')
+  const input = { paths: [path], owner }
+  const here = new LayerPool(2, SIGNAL, FAULTY)
+  const found = await Promise.all([here.pass('checksum', input, ''), here.pass('plan', input, '')])
+  assert.deepEqual([found[0].diffId, here.isStarted], [checksumLayer(input).diffId, false])
+  assert.equal(found[1].size, found[0].size)
+
+  const large = join(root, 'large')
+  assert.equal(spawnSync('truncate', ['-s', '16M', large]).status, 0)
+  await assert.rejects(here.pass('checksum', { paths: [large], owner }, 'layer X'), { code: 'WORKER_FAILED' })
+  assert.equal(here.isStarted, true)
+  await assert.rejects(here.pass('checksum', input, 'layer Y'), { code: 'WORKER_FAILED' })
+  await here.close()
+})
+
+test('what cannot be read is the same error on any thread', async () => {
+  const pool = new LayerPool(1, SIGNAL)
+  const input = { paths: ['/nowhere/at/all'], owner }
+  const reason = (): Promise<unknown> =>
+    pool.pass('checksum', input, '').then(
+      () => assert.fail('it was read'),
+      ({ code, message }: ImageError) => [code, message],
+    )
+  const here = await reason()
+  pool.start()
+  assert.deepEqual(await reason(), here)
+  assert.match(String(here), /^FILE_UNREADABLE,.*nowhere/)
+  await pool.close()
+})
+
+test('a pass that is thought to be long begins beside the first, before those behind that', async () => {
+  const root = scratchDirectory()
+  const names = ['first', 'second', 'third', 'long']
+  const order: string[] = []
+  const pool = new LayerPool(2, SIGNAL)
+  const passes = names.map((name) => {
+    const path = join(root, name)
+    writeFileSync(path, Buffer.alloc(name === 'first' ? 64 << 20 : 10))
+    const isLong = name === 'long'
+    return pool.pass('checksum', { paths: [path], owner }, '', isLong).then(() => order.push(name))
+  })
+  await Promise.all(passes)
+  assert.ok(order.indexOf('long') < order.indexOf('second'), `${order}`)
   await pool.close()
 })
 

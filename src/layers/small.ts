@@ -1,0 +1,34 @@
+/** Passes of layers that are so small that whoever asks for them does them sooner than another thread. */
+import { lstatSync } from 'node:fs'
+import { fsPath } from '../python/fs-encoding.js'
+import { archiveSize } from './archive.js'
+import { type AnyPass, type Pass, type Reply, type Tasks, tasks } from './tasks.js'
+import { type Budget, OverBudget, planStorePaths } from './walk.js'
+
+/** @returns undefined when it is not small, or would take more than what is left of the budget */
+export async function runSmall(
+  pass: AnyPass,
+  budget: Budget,
+): Promise<Reply<Tasks[Pass]['output']> | undefined> {
+  if (pass.kind === 'openCustomisation') {
+    const archive = fsPath(`${pass.input.directory}/layer.tar`)
+    const size = lstatSync(archive, { throwIfNoEntry: false })?.size ?? 0
+    return spend(budget, size) ? tasks.openCustomisation(pass.input) : undefined
+  }
+  if (pass.kind !== 'plan' && pass.kind !== 'checksum') return undefined
+  const { input } = pass
+  try {
+    const planned = input.planned ?? planStorePaths(input.paths, budget)
+    if (input.planned !== undefined && !spend(budget, archiveSize(planned.plan, input.owner)))
+      return undefined
+    return pass.kind === 'plan' ? tasks.plan({ ...input, planned }) : tasks.checksum({ ...input, planned })
+  } catch (error) {
+    // What cannot be read is told as it is of any layer.
+    return error instanceof OverBudget ? undefined : tasks[pass.kind](input)
+  }
+}
+
+function spend(budget: Budget, bytes: number): boolean {
+  budget.bytes -= bytes
+  return budget.bytes >= 0
+}
