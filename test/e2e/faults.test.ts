@@ -105,13 +105,15 @@ describe('a worker', () => {
       writeFileSync(
         preload,
         `const crypto = require('node:crypto'); const { createHash } = crypto; let count = 0
-         const doomed = () => { if (++count > ${paths.length}) { ${accident} } }
+         const doomed = () => { if (++count > ${paths.length + 1}) { ${accident} } }
          if (!require('node:worker_threads').isMainThread)
            crypto.createHash = (...args) => { doomed(); return createHash(...args) }`,
       )
-      const doomed = join(store, 'doomed')
+      // Behind one that is not small, all layers are for the thread.
+      const [large, doomed] = [join(store, 'large'), join(store, 'doomed')]
+      assert.equal(spawnSync('truncate', ['-s', '16M', large]).status, 0)
       writeFileSync(doomed, 'x')
-      const all = writeConf(root, { store_layers: [...paths, doomed].map((path) => [path]) })
+      const all = writeConf(root, { store_layers: [large, ...paths, doomed].map((path) => [path]) })
       const run = spawnSync(process.execPath, [CLI, all, '-j', '1'], {
         encoding: 'utf8',
         env: { ...process.env, NODE_OPTIONS: `--require ${preload} --max-old-space-size=64` },
