@@ -25,7 +25,7 @@ import {
 import { repoTagProblem } from './registry/repo-tag.js'
 import type { ConfImage } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
-import type { Finished } from './writers/written.js'
+import { type Finished, layersAt } from './writers/written.js'
 
 /**
  * Builds the image that a configuration describes, and writes or delivers it.
@@ -179,13 +179,16 @@ function resultOf(finished: readonly Finished[], { destinations, memory }: Build
   const { imageId, layers } = finished[0]!
   const outcomes = new Map(finished.flatMap(({ outcomes }) => [...outcomes]))
   const named = destinations.flatMap((it) =>
-    it.name === undefined ? [] : [{ name: it.name, ...outcomes.get(it) }],
+    it.name === undefined ? [] : [{ name: it.name, ...outcomes.get(it)?.result }],
   )
   const bytes = finished.find((it) => it.bytes !== undefined)?.bytes
   const manifestDigest = named.find((it) => it.manifestDigest !== undefined)?.manifestDigest
   return {
     imageId,
-    layers,
+    layers: layersAt(
+      layers,
+      destinations.map((it) => ({ name: it.name, layers: outcomes.get(it)?.layers ?? [] })),
+    ),
     ...(bytes === undefined ? {} : { bytes }),
     ...(manifestDigest === undefined ? {} : { manifestDigest }),
     ...(named.length === 0 ? {} : { destinations: named }),

@@ -9,6 +9,7 @@ import type { Destination } from './model/destination.js'
 import type { DeliveryOptions } from './options.js'
 import type { Place } from './transports/transport.js'
 import { parsePlace } from './transports.js'
+import { UnderWay } from './writers/under-way.js'
 import type { WriteContext } from './writers/written.js'
 
 /** One build under way. */
@@ -48,6 +49,7 @@ export async function inBuild<T>(
     const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
     return run({
       ...base,
+      underWay: new UnderWay(base.emit),
       verify: options.verify === true,
       compression: compression && {
         kind: compression.kind,

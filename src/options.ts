@@ -120,7 +120,25 @@ export interface LayerResult {
   diffId: Digest
   /** Of its archive; undefined for a blob that was copied as it is. */
   size: number | undefined
+  /** What became of it at each of the named destinations, in their order. */
+  destinations?: LayerAt[]
 }
+
+/** A layer at a destination. */
+export interface LayerAt {
+  name: string
+  outcome: LayerOutcome
+  /** Of its blob there; in a docker-archive the diff ID. */
+  digest: Digest
+  /** Of its blob there. */
+  size: number
+}
+
+/**
+ * What became of a layer: its bytes were `streamed` to a pipe, `written` to a file, `uploaded` to a blob store or `taken` by
+ * an engine; a blob store had it already (`skipped`) or from another repository (`mounted`); an engine had it (`present`).
+ */
+export type LayerOutcome = 'streamed' | 'written' | 'uploaded' | 'mounted' | 'skipped' | 'taken' | 'present'
 
 /** What became of a destination. */
 export interface DestinationResult {

@@ -17,7 +17,7 @@ import { Scratch } from '../files/scratch.js'
 import { writeToStream } from '../files/stream-file.js'
 import { lookAtTarget } from '../files/target.js'
 import { temporaryDirectory } from '../files/temporary.js'
-import type { BlobStore } from '../model/blob-store.js'
+import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import type { Digest } from '../model/digest.js'
 import { findMembers } from './archive-members.js'
@@ -96,7 +96,7 @@ export class OciArchive implements BlobStore {
     return this.layout.mount()
   }
 
-  put(blob: Descriptor, content: string | Buffer, options?: { hashed?: boolean }): Promise<void> {
+  put(blob: Descriptor, content: string | Buffer, options?: PutOptions): Promise<void> {
     return this.layout.put(blob, content, options)
   }
 

@@ -15,7 +15,7 @@ import { writeWhole } from '../files/partial-file.js'
 import { fileExtent, readExtent } from '../files/regular.js'
 import { syncDirectory, syncFile } from '../files/sync.js'
 import { removeOfTheDead, temporaryDirectory } from '../files/temporary.js'
-import type { BlobStore } from '../model/blob-store.js'
+import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { digestOf } from '../model/digest.js'
 import { compare, differs } from './compared.js'
@@ -96,7 +96,7 @@ export class OciLayout extends LayoutReader implements BlobStore {
     return false
   }
 
-  async put(blob: Descriptor, content: string | Buffer, { hashed = false } = {}): Promise<void> {
+  async put(blob: Descriptor, content: string | Buffer, { hashed = false }: PutOptions = {}): Promise<void> {
     try {
       const path = this.temporaryPath()
       try {

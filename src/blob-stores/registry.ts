@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { asDockers } from '../documents/docker-manifest.js'
 import { INDEX_TYPE, MANIFEST_TYPE } from '../documents/oci-manifest.js'
 import { aborted, ImageError } from '../errors.js'
-import type { BlobStore } from '../model/blob-store.js'
+import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { type Digest, digestOf, isDigest } from '../model/digest.js'
 import { brief } from '../registry/address.js'
@@ -158,8 +158,8 @@ export class RegistryStore implements BlobStore {
     }
   }
 
-  put(blob: Descriptor, content: string | Buffer): Promise<void> {
-    return this.uploads.put(blob, content, () => this.has(blob))
+  put(blob: Descriptor, content: string | Buffer, { onSent }: PutOptions = {}): Promise<void> {
+    return this.uploads.put(blob, content, () => this.has(blob), onSent)
   }
 
   async putManifest(manifest: Document, tag: string | undefined): Promise<Document> {

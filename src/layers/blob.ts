@@ -8,6 +8,7 @@ import { FileSink } from './file-sink.js'
 import { NarHasher } from './nar.js'
 import type { PieceMemory } from './pieces.js'
 import { writeRecipes } from './recipes.js'
+import type { Sink } from './sink.js'
 
 export interface BlobTask {
   recipe: Recipe
@@ -19,6 +20,8 @@ export interface BlobTask {
   offset: number
   /** Whether to compute the NAR hashes of the store paths too. */
   nar?: boolean | undefined
+  /** Shared: takes how many bytes of the archive there are so far. */
+  counter?: BigInt64Array | undefined
 }
 
 /**
@@ -32,7 +35,7 @@ export async function writeBlob(task: BlobTask, pieces?: PieceMemory): Promise<M
     const plain = task.compression.kind === 'none'
     const compressed = plain ? undefined : new HashingSink(file)
     packing = await compressor(task.compression, compressed ?? file, pieces && { pieces, size: task.size })
-    const archive = new HashingSink(packing)
+    const archive = new HashingSink(task.counter === undefined ? packing : counting(packing, task.counter))
     const nar = task.nar && task.recipe.kind === 'store' ? new NarHasher() : undefined
     await writeRecipes([task.recipe], archive, nar)
     packing.finish()
@@ -42,5 +45,16 @@ export async function writeBlob(task: BlobTask, pieces?: PieceMemory): Promise<M
   } finally {
     packing?.close()
     file.close()
+  }
+}
+
+/** A sink whose bytes another thread sees counted. */
+function counting(inner: Sink, counter: BigInt64Array): Sink {
+  return {
+    lend: () => inner.lend(),
+    accept: (used) => {
+      inner.accept(used)
+      Atomics.add(counter, 0, BigInt(used))
+    },
   }
 }

@@ -23,6 +23,11 @@ export interface BlobReader {
   get(blob: Descriptor): AsyncIterable<Uint8Array>
 }
 
+export interface PutOptions {
+  hashed?: boolean
+  onSent?: (bytes: number) => void
+}
+
 export interface BlobStore extends BlobReader {
   /** Tags that images have, or some of them where there are many. */
   tags(): Promise<readonly string[]>
@@ -33,9 +38,10 @@ export interface BlobStore extends BlobReader {
   /**
    * @param content the path of a file of just the blob, which stays the caller's, or its bytes
    * @param options.hashed the digest was taken from just this content a moment ago: it need not be taken again
+   * @param options.onSent told how many bytes have left this machine so far, where they do
    * @throws ImageError IMAGE_INVALID when the content is not what the descriptor says
    */
-  put(blob: Descriptor, content: string | Buffer, options?: { hashed?: boolean }): Promise<void>
+  put(blob: Descriptor, content: string | Buffer, options?: PutOptions): Promise<void>
   /**
    * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put.
    * @param tag what it is to be called; undefined: it is there by digest alone. Tags appear with {@link publish}.

@@ -13,6 +13,10 @@ const FIRST_CHUNK = 16 << 20
 const LEAST_CHUNK = 64 << 10
 const OCTETS = { 'content-type': 'application/octet-stream' }
 
+type OnSent = (bytes: number) => void
+/** The blob's bytes from `start` up to `end`. */
+type Bodies = (start: number, end: number) => Body
+
 export class Uploads {
   /** Bytes that a body may have, once the server has refused a larger one. */
   private chunk = Number.POSITIVE_INFINITY
@@ -26,13 +30,20 @@ export class Uploads {
   /**
    * @param content the path of a file of just the blob, or its bytes
    * @param isThere whether an attempt that seemed to fail has brought it after all
+   * @param onSent told how many bytes the connection has taken; fewer again where an attempt has failed
    */
-  async put(blob: Descriptor, content: string | Buffer, isThere: () => Promise<boolean>): Promise<void> {
+  async put(
+    blob: Descriptor,
+    content: string | Buffer,
+    isThere: () => Promise<boolean>,
+    onSent: OnSent = () => {},
+  ): Promise<void> {
+    const bodies = (start: number, end: number): Body => watched(bodyOf(content, start, end), start, onSent)
     const attempt = async (failures: number): Promise<boolean> => {
       if (failures > 0 && (await isThere())) return true
       const { place, least } = await this.begin(blob)
-      if (blob.size <= this.chunk) return this.putWhole(place, blob, content, least)
-      return this.putChunks(place, blob, content, least)
+      if (blob.size <= this.chunk) return this.putWhole(place, blob, bodies, least)
+      return this.putChunks(place, blob, bodies, least)
     }
     // Each body that is refused as too large makes the next ones smaller, or is the last.
     while (!(await retrying(this.session.retry, attempt)));
@@ -54,15 +65,10 @@ export class Uploads {
   }
 
   /** @param least bytes of a part, as the registry wants it @returns false when the body was too large */
-  private async putWhole(
-    place: URL,
-    blob: Descriptor,
-    content: string | Buffer,
-    least: number,
-  ): Promise<boolean> {
+  private async putWhole(place: URL, blob: Descriptor, bodies: Bodies, least: number): Promise<boolean> {
     const { session, access } = this
     const url = withDigest(place, blob.digest)
-    const body = bodyOf(content, 0, blob.size)
+    const body = bodies(0, blob.size)
     const answer = await session.ask({ method: 'PUT', url, access, headers: OCTETS, body })
     if (answer.status === 413) return this.takeLess(blob.size, least, answer, blob)
     // The bytes were damaged on the way, or the session lost.
@@ -73,19 +79,14 @@ export class Uploads {
   }
 
   /** @param least bytes of a part, as the registry wants it @returns false when one was too large */
-  private async putChunks(
-    begun: URL,
-    blob: Descriptor,
-    content: string | Buffer,
-    least: number,
-  ): Promise<boolean> {
+  private async putChunks(begun: URL, blob: Descriptor, bodies: Bodies, least: number): Promise<boolean> {
     const { session, access } = this
     const chunk = Math.max(this.chunk, least)
     let place = begun
     for (let start = 0; start < blob.size; ) {
       const end = Math.min(start + chunk, blob.size)
       const headers = { ...OCTETS, 'content-range': `${start}-${end - 1}` }
-      const body = bodyOf(content, start, end)
+      const body = bodies(start, end)
       const answer = await session.ask({ method: 'PATCH', url: place, access, headers, body })
       if (answer.status === 413) return this.takeLess(end - start, least, answer, blob)
       // A session that was lost on the way is begun anew.
@@ -142,6 +143,19 @@ function withDigest(place: URL, digest: string): URL {
 
 function bodyOf(content: string | Buffer, start: number, end: number): Body {
   return typeof content === 'string' ? fileBody(content, start, end) : bytesBody(content.subarray(start, end))
+}
+
+/** The same body; what the connection has taken of it is told. @param before bytes of the blob that were sent before */
+function watched(body: Body, before: number, onSent: OnSent): Body {
+  async function* open(): AsyncGenerator<Uint8Array> {
+    let sent = before
+    for await (const piece of body.open()) {
+      yield piece
+      sent += piece.length
+      onSent(sent)
+    }
+  }
+  return { ...body, open }
 }
 
 function failed(answer: Answer, { digest }: Descriptor): ImageError {

@@ -14,7 +14,7 @@ import type { LayerResult } from '../options.js'
 import { encodeHeader, endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { checkLayerCount, layerMember, manifestMembers } from './docker-archive.js'
 import type { NamedLayer } from './own-names.js'
-import type { Finished, WriteContext } from './written.js'
+import type { AtDestination, Finished, WriteContext } from './written.js'
 
 /** Stands for a digest where only its length counts. */
 const SOME_DIGEST = fromHex('0'.repeat(64))
@@ -28,26 +28,32 @@ export async function writeAtOffsets(
   destination: AtOffsets,
   context: WriteContext,
 ): Promise<Finished> {
-  checkLayerCount(image, context.emit)
+  const { emit } = context
+  checkLayerCount(image, emit)
+  const planned = { shape: destination.shape, destinations: [destination.name], isRemote: false }
+  emit({ type: 'image-planned', ...planned, layers: image.layers.length })
   const file = PartialFile.create(destination.path)
   try {
     const { layers, end } = placed(image, await Promise.all(image.layers.map((layer) => layer.plan())))
+    for (const { number, layer, plan } of layers)
+      emit({ type: 'layer-planned', number, source: layer.source, size: plan.size })
     const written: LayerResult[] = []
     const named: NamedLayer[] = []
     await Promise.all(
       layers
         .toSorted((a, b) => b.plan.size - a.plan.size)
-        .map(async ({ number, layer, plan, header, data }) => {
-          const diffId = await writeLayer(layer, plan, file, data, context)
+        .map(async (placed) => {
+          const { number, layer, plan, header } = placed
+          const diffId = await writeLayer(placed, file, context)
           const member = layerMember(plan, diffId, image)
           file.write(encodeHeader(member), header)
           named[number - 1] = { diffId, member }
           const { source } = layer
           written[number - 1] = { source, diffId, size: plan.size }
-          context.emit({ type: 'layer-written', number, source, digest: diffId, size: plan.size })
+          emit({ type: 'layer-written', number, source, digest: diffId, size: plan.size })
         }),
     )
-    context.emit({ type: 'manifests-started' })
+    emit({ type: 'manifests-started' })
     const { imageId, bytes } = manifestMembers(image, named)
     file.write(bytes, end)
     // What was never written of the file reads as zeros: padding, and the end of the archive.
@@ -57,7 +63,7 @@ export async function writeAtOffsets(
       imageId,
       layers: written,
       bytes: size,
-      outcomes: new Map([[destination, { bytes: size }]]),
+      outcomes: new Map([[destination, { result: { bytes: size }, layers: written.map(writtenLayer) }]]),
       publish: () => file.publish(),
       discard: () => file.discard(),
     }
@@ -65,6 +71,10 @@ export async function writeAtOffsets(
     file.discard()
     throw error
   }
+}
+
+function writtenLayer({ diffId, size = 0 }: LayerResult): AtDestination['layers'][number] {
+  return { outcome: 'written', digest: diffId, size }
 }
 
 interface PlacedLayer {
@@ -91,18 +101,18 @@ function placed(image: Image, plans: readonly Plan[]): { layers: PlacedLayer[]; 
 
 /** @returns the diff ID of what was written, which is the one that the plan says, if it says one */
 async function writeLayer(
-  layer: Layer,
-  plan: Plan,
+  { number, layer, plan, data }: PlacedLayer,
   file: PartialFile,
-  data: number,
-  { workshop, memory, passes }: WriteContext,
+  { workshop, memory, passes, underWay }: WriteContext,
 ): Promise<Digest> {
   // A base's layer may be a link to another member, which has no data of its own.
   if (plan.member !== undefined && plan.member.size < plan.size) return (await passes.compare(layer)).diffId
   const isNew = memory.isOn && layer.source.kind === 'store'
-  const blob = await workshop.blob(
-    { recipe: plan.recipe, size: plan.size, compression: PLAIN, file: file.path, offset: data, nar: isNew },
-    nameOf(layer.source),
+  const { recipe, size } = plan
+  const { source } = layer
+  const task = { recipe, size, compression: PLAIN, file: file.path, offset: data, nar: isNew }
+  const blob = await underWay.counted({ number, source, step: 'making', total: size, size }, (counter) =>
+    workshop.blob({ ...task, counter }, nameOf(source)),
   )
   if (plan.diffId !== undefined && blob.diffId !== plan.diffId)
     throw untrueLayer(layer.source, plan.diffId, blob.diffId)

@@ -14,13 +14,14 @@ import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compr
 import type { Descriptor, Document } from '../model/descriptor.js'
 import type { ByDigest, Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
+import type { LayerUnderWay } from '../model/events.js'
 import type { Image } from '../model/image.js'
 import type { Blob, Layer, StoredBlob } from '../model/layer.js'
-import type { Amount, DestinationResult, LayerResult } from '../options.js'
+import type { Amount, LayerResult } from '../options.js'
 import { checkLayerCount } from './docker-archive.js'
 import { LargestFirst } from './largest-first.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
-import type { Finished, WriteContext } from './written.js'
+import type { AtDestination, Finished, WriteContext } from './written.js'
 
 /** How many layers are on their way beside those that threads work on: they are being uploaded. */
 const ON_THEIR_WAY = 4
@@ -51,11 +52,12 @@ export async function writeByDigest(
   context: WriteContext,
 ): Promise<Finished> {
   const [{ config, layers, delivered }] = await deliverImages([image] as const, destinations, context)
-  const outcomes = new Map<Destination, Omit<DestinationResult, 'name'>>()
+  const outcomes = new Map<Destination, AtDestination>()
   for (const [i, { store, tags }] of destinations.entries()) {
     const manifest = await putImage(store, config, delivered, tags, context)
     await store.finish()
-    outcomes.set(destinations[i]!, { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) })
+    const result = { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) }
+    outcomes.set(destinations[i]!, { result, layers: deliveredTo(delivered, i) })
   }
   return {
     imageId: config.descriptor.digest,
@@ -77,12 +79,20 @@ export async function deliverImages<const Images extends readonly Image[]>(
   const previous = await PreviousBlobs.of(destinations, emit)
   const writer = new BlobWriter(destinations, previous, context)
   const all: DeliveredImage[] = []
-  for (const image of images) {
+  emit({
+    ...{ type: 'image-planned', shape: 'by-digest', destinations: destinations.map(({ name }) => name) },
+    isRemote: destinations.some(({ isRemote }) => isRemote),
+    layers: images.reduce((sum, { layers }) => sum + layers.length, 0),
+  })
+  for (const [n, image] of images.entries()) {
     checkLayerCount(image, emit)
+    const which = images.length > 1 ? { image: n + 1 } : {}
     const deliver = async (layer: Layer, i: number): Promise<Delivered> => {
-      const delivered = await writer.deliver(layer)
-      const { diffId: digest, size, outcomes } = delivered
-      emit({ type: 'layer-delivered', number: i + 1, source: layer.source, digest, size, outcomes })
+      const at = { number: i + 1, ...which, source: layer.source }
+      const delivered = await writer.deliver(layer, at)
+      const { diffId: digest, size, descriptor, outcomes } = delivered
+      const blob = { digest: descriptor.digest, size: descriptor.size }
+      emit({ type: 'layer-delivered', ...at, digest, size, blob, outcomes })
       return delivered
     }
     const delivered = await Promise.all(image.layers.map(deliver)).catch((error) => {
@@ -135,6 +145,8 @@ export async function publishAll(destinations: readonly ByDigest[]): Promise<voi
 class BlobWriter {
   private readonly compression: BlobCompression
   private readonly delivered = new Map<string, Promise<Delivered>>()
+  /** Layers whose sizes were told. */
+  private readonly sized = new WeakSet<Where>()
   /** Layers of which it is found out whether they have to be sent. */
   private readonly looks: LimitFunction
   /** Layers that are sent: as many temporary files there are at most. */
@@ -159,28 +171,35 @@ class BlobWriter {
   }
 
   /** A layer that several images have is delivered once. */
-  async deliver(layer: Layer): Promise<Delivered> {
+  async deliver(layer: Layer, at: Where): Promise<Delivered> {
     const key = layer.stored === undefined ? (await layer.key())?.text : undefined
     const before = key === undefined ? undefined : this.delivered.get(key)
-    if (before !== undefined) return { ...(await before), outcomes: this.destinations.map(() => 'skipped') }
-    const delivering = this.bring(layer)
+    if (before !== undefined) {
+      const delivered = await before
+      this.planned(at, delivered.size ?? delivered.descriptor.size)
+      return { ...delivered, outcomes: this.destinations.map(() => 'skipped') }
+    }
+    const delivering = this.bring(layer, at)
     if (key !== undefined) this.delivered.set(key, delivering)
     return delivering
   }
 
-  private async bring(layer: Layer): Promise<Delivered> {
+  private async bring(layer: Layer, at: Where): Promise<Delivered> {
     const { stored } = layer
     const asked = this.context.compression
     if (stored !== undefined && (asked === undefined || asked.kind === stored.kind))
-      return this.sends.run(stored.descriptor.size, () => this.copy(layer, stored))
+      return this.sends.run(stored.descriptor.size, () => this.copy(layer, stored, at))
     const found = await this.looks(() => this.find(layer))
-    if ('outcomes' in found) return found
+    if ('outcomes' in found) {
+      this.planned(at, found.size ?? found.descriptor.size)
+      return found
+    }
     const { known, file } = found
     if (known !== undefined && file !== undefined)
-      return this.sends.run(known.blob.size, () => this.send(layer, known, file))
+      return this.sends.run(this.planned(at, known.blob.size), () => this.send(layer, known, file, at))
     // A blob's plan is had by reading it.
-    const size = stored?.descriptor.size ?? layer.plan().then((plan) => plan.size)
-    return this.sends.run(size, () => this.make(layer, known))
+    const size = stored?.descriptor.size ?? layer.plan().then((plan) => this.planned(at, plan.size))
+    return this.sends.run(size, () => this.make(layer, known, at))
   }
 
   /** Has all stores take the layer without sending it; where that cannot be, what is known of it. */
@@ -209,20 +228,23 @@ class BlobWriter {
     return known
   }
 
-  private async make(layer: Layer, known: KnownBlob | undefined): Promise<Delivered> {
-    const { workshop, memory } = this.context
+  private async make(layer: Layer, known: KnownBlob | undefined, at: Where): Promise<Delivered> {
+    const { workshop, memory, underWay } = this.context
     const file = workshop.makeFile()
     try {
       const { recipe, size, diffId } = await layer.plan()
+      this.planned(at, size)
       const key = await layer.key()
       const nar = key?.narHashes !== undefined
       const task = { recipe, size, compression: this.compression, file, offset: 0, nar }
-      const blob = await workshop.blob(task, nameOf(layer.source))
+      const blob = await underWay.counted({ ...at, step: 'making', total: size, size }, (counter) =>
+        workshop.blob({ ...task, counter }, nameOf(layer.source)),
+      )
       if (diffId !== undefined && diffId !== blob.diffId) throw untrueLayer(layer.source, diffId, blob.diffId)
       if (known !== undefined) await this.isTrue(layer, known, blob.diffId)
       const isProven = key !== undefined && isProvenBy(key, blob.narHashes)
       const descriptor = describe(blob, isProven ? key : undefined, this.compression)
-      const outcomes = await this.put(descriptor, async () => file)
+      const outcomes = await this.put(descriptor, async () => file, { ...at, size })
       await memory.remember(layer, this.compression, blob)
       return { ...blob, descriptor, outcomes }
     } finally {
@@ -231,28 +253,39 @@ class BlobWriter {
   }
 
   /** A blob that a layer file has: its bytes are compared with what that says, packed and unpacked. */
-  private async send(layer: Layer, { blob }: KnownBlob, path: string): Promise<Delivered> {
+  private async send(layer: Layer, { blob }: KnownBlob, path: string, at: Where): Promise<Delivered> {
     const packed = await this.context.workshop.fileDigests(path, this.compression.kind, nameOf(layer.source))
     const expected = [blob.digest, blob.blobSize, blob.diffId, blob.size].join(', ')
     const found = [packed.digest, packed.blobSize, packed.diffId, packed.size].join(', ')
     if (found !== expected)
       throw await this.context.memory.stale(layer, this.compression, nameOf(layer.source), expected, found)
     const descriptor = describe(blob, await layer.key(), this.compression)
-    return { ...blob, descriptor, outcomes: await this.put(descriptor, async () => path) }
+    const outcomes = await this.put(descriptor, async () => path, { ...at, size: blob.size })
+    return { ...blob, descriptor, outcomes }
   }
 
   /** A layer that is a blob already, as it is. */
-  private async copy(layer: Layer, { store, descriptor, kind, diffId }: StoredBlob): Promise<Delivered> {
-    const { workshop, passes } = this.context
+  private async copy(layer: Layer, stored: StoredBlob, at: Where): Promise<Delivered> {
+    const { store, descriptor, kind, diffId } = stored
+    const { workshop, passes, underWay } = this.context
     // The config of another image is to be true of it too.
     const size = layer.source.kind === 'base' ? (await passes.compare(layer)).size : undefined
+    const sized = { ...at, size: size ?? descriptor.size }
+    this.planned(at, sized.size)
     const mediaType = kind === undefined ? descriptor.mediaType : layerType(kind)
     let file: string | undefined
     try {
-      const outcomes = await this.put({ ...descriptor, mediaType }, async () => {
-        file ??= await saveBlob(store, descriptor, workshop.makeFile)
+      let fetched = 0
+      const count = (bytes: number): void => {
+        fetched += bytes
+      }
+      const fetch = (): Promise<string> => saveBlob(store, descriptor, workshop.makeFile, count)
+      const content = async (): Promise<string> => {
+        const work = { ...sized, step: 'fetching', total: descriptor.size } as const
+        file ??= await underWay.during(work, () => fetched, fetch)
         return file
-      })
+      }
+      const outcomes = await this.put({ ...descriptor, mediaType }, content, sized)
       return { diffId, size, descriptor: { ...descriptor, mediaType }, outcomes }
     } finally {
       if (file !== undefined) rmSync(file, { force: true })
@@ -260,14 +293,34 @@ class BlobWriter {
   }
 
   /** @param content gives the blob's file, where it must be sent */
-  private async put(blob: Descriptor, content: () => Promise<string>): Promise<Outcome[]> {
+  private async put(blob: Descriptor, content: () => Promise<string>, at: Sized): Promise<Outcome[]> {
     const outcomes: Outcome[] = []
     for (const destination of this.destinations) {
       const brought = await bringAlong(destination, blob)
-      if (brought === undefined) await destination.store.put(blob, await content(), { hashed: true })
+      if (brought === undefined) await this.upload(blob, await content(), destination, at)
       outcomes.push(brought ?? 'uploaded')
     }
     return outcomes
+  }
+
+  /** Tells a layer's size, once. @returns it */
+  private planned(at: Where, size: number): number {
+    if (!this.sized.has(at)) this.context.emit({ type: 'layer-planned', ...at, size })
+    this.sized.add(at)
+    return size
+  }
+
+  private upload(blob: Descriptor, path: string, { name, store }: ByDigest, at: Sized): Promise<void> {
+    let sent = 0
+    const onSent = (bytes: number): void => {
+      sent = bytes
+    }
+    const work = { ...at, step: 'sending', destination: name, total: blob.size } as const
+    return this.context.underWay.during(
+      work,
+      () => sent,
+      () => store.put(blob, path, { hashed: true, onSent }),
+    )
   }
 
   /**
@@ -283,6 +336,10 @@ class BlobWriter {
     return false
   }
 }
+
+/** Which layer it is, for people. */
+type Where = Pick<LayerUnderWay, 'number' | 'image' | 'source'>
+type Sized = Where & Pick<LayerUnderWay, 'size'>
 
 interface KnownBlob {
   blob: Blob
@@ -301,6 +358,13 @@ interface Unsent {
 async function bringAlong({ store }: ByDigest, blob: Descriptor): Promise<Outcome | undefined> {
   if (await store.has(blob)) return 'skipped'
   return (await store.mount(blob)) ? 'mounted' : undefined
+}
+
+/** What became of the layers at one destination. */
+export function deliveredTo(delivered: readonly Delivered[], destination: number): AtDestination['layers'] {
+  return delivered.map(({ descriptor: { digest, size }, outcomes }) => ({
+    ...{ outcome: outcomes[destination]!, digest, size },
+  }))
 }
 
 export function sumUp(delivered: readonly Delivered[], destination: number): Record<Outcome, Amount> {

@@ -6,8 +6,8 @@ import type { ByDigest } from '../model/destination.js'
 import { digestOf } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { DestinationResult, IndexResult } from '../options.js'
-import { deliverImages, publishAll, putImage, putTagged, sumUp } from './by-digest.js'
-import type { WriteContext } from './written.js'
+import { deliveredTo, deliverImages, publishAll, putImage, putTagged, sumUp } from './by-digest.js'
+import { layersAt, type WriteContext } from './written.js'
 
 /** An index that is everywhere, but for its tags. */
 export interface FinishedIndex {
@@ -45,7 +45,10 @@ export async function writeIndex(
         platform: platforms[i]!,
         imageId: config.descriptor.digest,
         manifestDigest: manifests[i]!,
-        layers,
+        layers: layersAt(
+          layers,
+          destinations.map(({ name }, j) => ({ name, layers: deliveredTo(all[i]!.delivered, j) })),
+        ),
       })),
       destinations: results,
     },

@@ -32,6 +32,9 @@ export async function writeInOrder(
   const { output } = destination
   const { workshop, passes, signal } = context
   checkLayerCount(image, context.emit)
+  const { shape, name = 'the output' } = destination
+  const planned = { shape, destinations: [name], isRemote: false, layers: image.layers.length }
+  context.emit({ type: 'image-planned', ...planned })
   const stream = workshop.stream()
   const stop = (error: unknown): void => {
     stream.close(asImageError(error, 'ABORTED', 'the build has failed'))
@@ -40,12 +43,23 @@ export async function writeInOrder(
   const onAbort = (): void => stop(aborted(signal.reason))
   signal.addEventListener('abort', onAbort)
   try {
-    const layers = image.layers.map((layer) => {
-      const passed = passes.of(layer)
+    const layers = image.layers.map((layer, i) => {
+      const told = async (): Promise<Passed> => {
+        const passed = await passes.of(layer)
+        const { source } = layer
+        context.emit({ type: 'layer-planned', number: i + 1, source, size: passed.size })
+        return passed
+      }
+      const passed = handled(told())
       return { layer, passed, bytes: stream.queue(passed.then((known) => producedOf(known, context))) }
     })
     const archive = await Promise.race([writeArchive(image, layers, output, context), output.lost])
-    const outcomes = new Map([[destination, { bytes: archive.bytes }]])
+    const layersThere = archive.layers.map(({ diffId, size = 0 }) => ({
+      outcome: 'streamed' as const,
+      digest: diffId,
+      size,
+    }))
+    const outcomes = new Map([[destination, { result: { bytes: archive.bytes }, layers: layersThere }]])
     return { ...archive, outcomes, publish: async () => {}, discard: () => {} }
   } catch (error) {
     stop(error)
@@ -95,11 +109,10 @@ async function writeArchive(
   output: ByteOutput,
   context: WriteContext,
 ): Promise<Archive> {
-  const { emit } = context
+  const { emit, underWay } = context
   let total = 0
   const write: Write = (chunk) => {
     total += chunk.length
-    emit({ type: 'bytes', total })
     return output.write(chunk)
   }
   const pad = (count: number): void | Promise<void> => (count === 0 ? undefined : write(Buffer.alloc(count)))
@@ -115,7 +128,14 @@ async function writeArchive(
     const member = layerMember(summed, diffId, image)
     await write(encodeHeader(member))
     if (isLink(summed) && summed.claimed) beside.push(handled(context.passes.compare(layer)))
-    if (!isLink(summed)) await copyLayer(layer, summed, bytes, write, context)
+    const start = total
+    const work = { number: i + 1, source, step: 'streaming', total: size, size } as const
+    if (!isLink(summed))
+      await underWay.during(
+        work,
+        () => total - start,
+        () => copyLayer(layer, summed, bytes, write, context),
+      )
     await pad(paddingOf(member.size))
     named.push({ diffId, member })
     written.push({ source, diffId, size })

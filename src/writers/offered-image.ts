@@ -32,25 +32,46 @@ export interface OfferedImage extends ServedImage {
 /**
  * Has all layers' digests computed or recalled.
  * @param packed makes compressed blobs of them; undefined: they are offered as they are, and stored nowhere
+ * @param onOffered told of each layer, by its index, when its digest is known
  * @throws ImageError of the layers
  */
 export async function offerImage(
   image: Image,
   context: OfferContext,
   packed?: PackedLayers,
+  onOffered: (i: number, layer: OfferedLayer) => void = () => {},
 ): Promise<OfferedImage> {
-  const offer = (layer: Layer): Promise<OfferedLayer> =>
-    packed === undefined ? offerPlain(layer, context) : packed.offer(layer)
+  const offer = async (layer: Layer, i: number): Promise<OfferedLayer> => {
+    const offered = await (packed === undefined ? offerPlain(layer, context) : packed.offer(layer))
+    onOffered(i, offered)
+    return offered
+  }
   const layers = await Promise.all(image.layers.map(offer))
   const config = image.config(layers.map(({ diffId }) => diffId))
   const manifest = manifestDocument(
     config.descriptor,
     layers.map(({ descriptor }) => descriptor),
   )
-  const blobs = new Map(
-    [documentBlob(config), ...layers].map((blob): [Digest, ServedBlob] => [blob.descriptor.digest, blob]),
-  )
-  return { imageId: config.descriptor.digest, manifest, blobs, layers }
+  return {
+    imageId: config.descriptor.digest,
+    manifest,
+    blobs: blobsOf([documentBlob(config), ...layers]),
+    layers,
+  }
+}
+
+/** The same image; `watch` gives a layer's bytes as they are to be given, by its index. */
+export function watched(
+  image: OfferedImage,
+  watch: (i: number, bytes: ServedBlob['bytes']) => ServedBlob['bytes'],
+): OfferedImage {
+  const layers = image.layers.map((layer, i) => ({ ...layer, bytes: watch(i, layer.bytes) }))
+  return { ...image, layers, blobs: blobsOf([...image.blobs.values(), ...layers]) }
+}
+
+/** Of several of the same digest the last one counts. */
+function blobsOf(blobs: readonly ServedBlob[]): Map<Digest, ServedBlob> {
+  return new Map(blobs.map((blob) => [blob.descriptor.digest, blob]))
 }
 
 async function offerPlain(layer: Layer, context: OfferContext): Promise<OfferedLayer> {

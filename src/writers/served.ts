@@ -11,11 +11,11 @@ import type { Image } from '../model/image.js'
 import type { Amount } from '../options.js'
 import { parseReference } from '../registry/reference.js'
 import { checkLayerCount } from './docker-archive.js'
-import { type OfferedImage, offerImage } from './offered-image.js'
+import { type OfferedImage, offerImage, watched } from './offered-image.js'
 import { OneImageServer } from './one-image-server.js'
 import { PackedLayers } from './packed-layers.js'
 import { writeUpperLayers } from './upper-layers.js'
-import type { Finished, WriteContext } from './written.js'
+import type { AtDestination, Finished, WriteContext } from './written.js'
 
 /**
  * Bytes that an archive is the faster way for. Of each layer that it has, Docker writes and syncs two files when it
@@ -32,6 +32,7 @@ interface Taken {
   names: readonly string[]
   taken: Amount
   present: Amount
+  layers: AtDestination['layers']
 }
 
 /** @throws ImageError of the layers, ENGINE_FAILED, DESTINATION_INVALID; engines then have no name that they had not */
@@ -42,6 +43,12 @@ export async function writeServed(
 ): Promise<Finished> {
   const { workshop, compression, emit } = context
   checkLayerCount(image, emit)
+  const planned = {
+    shape: 'served',
+    destinations: destinations.map(({ name }) => name),
+    isRemote: false,
+  } as const
+  emit({ type: 'image-planned', ...planned, layers: image.layers.length })
   const named = destinations.map((destination) => ({ destination, names: namesFor(image, destination) }))
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
@@ -49,7 +56,9 @@ export async function writeServed(
   const ids = named.map(({ destination, names }) =>
     names.length === 1 ? destination.engine.named?.(names[0]!) : undefined,
   )
-  const offered = await offerImage(image, context, packed)
+  const offered = await offerImage(image, context, packed, (i, { size }) =>
+    emit({ type: 'layer-planned', number: i + 1, source: image.layers[i]!.source, size }),
+  )
   const all: Taken[] = []
   const discard = async (): Promise<void> => {
     for (const { destination, reference } of all)
@@ -57,7 +66,13 @@ export async function writeServed(
   }
   try {
     for (const [i, { destination, names }] of named.entries()) {
-      const delivery = new Delivery(image, offered, destination, names, context)
+      const delivery = new Delivery(
+        image,
+        told(offered, image, destination, context),
+        destination,
+        names,
+        context,
+      )
       all.push((await ids[i]) === offered.imageId ? delivery.nothing() : await delivery.run())
     }
   } catch (error) {
@@ -68,9 +83,10 @@ export async function writeServed(
     imageId: offered.imageId,
     layers: offered.layers.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size })),
     outcomes: new Map(
-      all.map(({ destination, names, taken, present }) => {
+      all.map(({ destination, names, taken, present, layers }) => {
         const command = destination.engine.runCommand(names[0]!)
-        return [destination, { taken, present, ...(command === undefined ? {} : { command }) }]
+        const result = { taken, present, ...(command === undefined ? {} : { command }) }
+        return [destination, { result, layers }]
       }),
     ),
     publish: async () => {
@@ -101,6 +117,36 @@ function fullName(text: string, destination: string): string {
     {
       hint: 'names are in lower case, as in docker-daemon:app:1.0',
     },
+  )
+}
+
+/** The same image; what the destination takes of it is told. */
+function told(
+  offered: OfferedImage,
+  image: Image,
+  { name: destination }: Served,
+  { underWay }: WriteContext,
+): OfferedImage {
+  return watched(
+    offered,
+    (i, bytes) =>
+      async function* (start, end) {
+        const { source } = image.layers[i]!
+        const { size, descriptor } = offered.layers[i]!
+        let done = start
+        const over = underWay.begin(
+          { number: i + 1, source, step: 'taking', destination, total: descriptor.size, size },
+          () => done,
+        )
+        try {
+          for await (const piece of bytes(start, end)) {
+            yield piece
+            done += piece.length
+          }
+        } finally {
+          over()
+        }
+      },
   )
 }
 
@@ -196,12 +242,14 @@ class Delivery {
     const { destination, names } = this
     const taken = { layers: 0, bytes: 0 }
     const present = { layers: 0, bytes: 0 }
-    for (const [i, { descriptor }] of this.offered.layers.entries()) {
-      const sum = isTaken(i) ? taken : present
+    const layers = this.offered.layers.map(({ descriptor: { digest, size } }, i) => {
+      const outcome = isTaken(i) ? 'taken' : 'present'
+      const sum = { taken, present }[outcome]
       sum.layers++
-      sum.bytes += descriptor.size
-    }
-    return { destination, reference, names, taken, present }
+      sum.bytes += size
+      return { outcome, digest, size } as const
+    })
+    return { destination, reference, names, taken, present, layers }
   }
 
   /** @param digest of a blob, or its beginning */

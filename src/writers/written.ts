@@ -5,9 +5,10 @@ import type { BlobCompression } from '../model/compression.js'
 import type { Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Emit } from '../model/events.js'
-import type { DestinationResult, LayerResult } from '../options.js'
+import type { DestinationResult, LayerAt, LayerResult } from '../options.js'
 import type { Workshop } from '../pool/workshop.js'
 import type { ChecksumPasses } from './checksum-passes.js'
+import type { UnderWay } from './under-way.js'
 
 /** One build under way, as its writers see it. */
 export interface WriteContext {
@@ -15,6 +16,7 @@ export interface WriteContext {
   memory: LayerMemory
   passes: ChecksumPasses
   emit: Emit
+  underWay: UnderWay
   /** All of the build's. */
   destinations: readonly Destination[]
   /** Whether every layer's bytes are hashed on their way out, and what is skipped is read. */
@@ -26,6 +28,25 @@ export interface WriteContext {
   signal: AbortSignal
 }
 
+/** What became of a destination, and there of each layer, in order. */
+export interface AtDestination {
+  result: Omit<DestinationResult, 'name'>
+  layers: readonly Omit<LayerAt, 'name'>[]
+}
+
+/** @returns the layers with what became of them at the destinations, as far as they have names */
+export function layersAt(
+  layers: readonly LayerResult[],
+  destinations: readonly { name: string | undefined; layers: readonly Omit<LayerAt, 'name'>[] }[],
+): LayerResult[] {
+  const named = destinations.flatMap(({ name, layers }) => (name === undefined ? [] : [{ name, layers }]))
+  if (named.length === 0) return [...layers]
+  return layers.map((layer, i) => ({
+    ...layer,
+    destinations: named.map(({ name, layers }) => ({ name, ...layers[i]! })),
+  }))
+}
+
 /** An image that is at one or several destinations, whole, but for its name. */
 export interface Finished {
   /** Digest of the image config: the image ID. */
@@ -33,7 +54,7 @@ export interface Finished {
   layers: LayerResult[]
   /** Size in bytes of the docker-archive, where it is one. */
   bytes?: number
-  outcomes: ReadonlyMap<Destination, Omit<DestinationResult, 'name'>>
+  outcomes: ReadonlyMap<Destination, AtDestination>
   /** Makes it appear. @throws ImageError OUTPUT_FAILED, REGISTRY_FAILED */
   publish(): Promise<void>
   /** Takes away what was not published. */

@@ -12,6 +12,7 @@ import { digestOf, toHex } from '../../src/model/digest.js'
 import type { MadeBlob, Plan } from '../../src/model/layer.js'
 import { deliverImages } from '../../src/writers/by-digest.js'
 import { LargestFirst } from '../../src/writers/largest-first.js'
+import { UnderWay } from '../../src/writers/under-way.js'
 import type { WriteContext } from '../../src/writers/written.js'
 import { scratchDirectory } from '../support/scratch.js'
 
@@ -142,6 +143,7 @@ test('layers are made largest first, stand in their order, and known ones wait f
       },
     },
     memory,
+    underWay: new UnderWay(() => {}),
     emit: (event: { type: string; number?: number }) =>
       event.type === 'layer-delivered' && told.push(event.number!),
   } as unknown as WriteContext
