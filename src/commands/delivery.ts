@@ -1,14 +1,14 @@
 /** The options that every verb has that delivers an image, and what is told of it. */
-import { fstatSync } from 'node:fs'
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ImageError } from '../errors.js'
+import type { BuildEvent } from '../model/events.js'
 import type { BuildResult, CompressionOptions, DeliveryOptions, IndexResult } from '../options.js'
 import { log } from '../report/log.js'
-import { report, reportWarning } from '../report/text.js'
 import { SYNTAX } from '../transports.js'
 import { gather } from './closure-arguments.js'
 import { KnownOption } from './known-option.js'
 import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
+import { chooseReporter, isTerminal, PROGRESS_KINDS, type ProgressKind } from './reports.js'
 
 export interface DeliveryArguments extends RegistryArguments {
   output?: string[]
@@ -19,6 +19,8 @@ export interface DeliveryArguments extends RegistryArguments {
   annotation?: Record<string, string>
   mountFrom?: string
   digestFile?: string
+  progress?: ProgressKind
+  json?: boolean
   quiet?: boolean
   verbose?: boolean
   verify?: boolean
@@ -65,6 +67,16 @@ export function addDeliveryOptions(command: Command): Command {
         ['--digestfile'],
       ),
     )
+    .option(
+      '--json',
+      'print the result as JSON also to a terminal; it is printed wherever else no image goes',
+    )
+    .addOption(
+      new Option(
+        '--progress <KIND>',
+        'how it goes: a live block in a terminal, otherwise lines (auto); lines (plain), a summary (none), events (json)',
+      ).choices(PROGRESS_KINDS),
+    )
     .option('-q, --quiet', 'show only warnings and errors')
     .option('-v, --verbose', 'show a line for each layer, also for one that was there')
     .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
@@ -81,12 +93,18 @@ export async function deliver(
   inputs: readonly string[] = [],
 ): Promise<void> {
   const output = given.output ?? ['-']
-  if (output.includes('-') && (await isTerminal(1)))
+  const isStreamed = output.includes('-')
+  if (isStreamed && given.json)
+    throw new ImageError('OPTION_INVALID', '--json: standard output takes the image', {
+      hint: 'send the image elsewhere with -o, or read events with --progress json',
+    })
+  if (isStreamed && (await isTerminal(1)))
     throw new ImageError('OUTPUT_TERMINAL', 'an image is not written to a terminal', {
       hint: 'send it on, as in: stream-layered-image conf.json | docker load, or name a file with -o',
     })
   const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
-  const result = await run({
+  const reporter = await chooseReporter(given, isStreamed)
+  const options = {
     destinations: output,
     threads: given.jobs,
     compression: given.compress,
@@ -100,10 +118,15 @@ export async function deliver(
     verify: given.verify,
     digestFile: given.digestFile,
     signal,
-    onEvent: given.quiet ? reportWarning : report,
+    onEvent: (event: BuildEvent) => reporter.report(event),
+  }
+  const result = await run(options).catch((error: unknown) => {
+    reporter.end(undefined)
+    throw error
   })
+  reporter.end(result)
   // Standard output is free for programs to read from when no image goes there.
-  if (!output.includes('-')) await print(JSON.stringify(result))
+  if (!isStreamed && (given.json || !(await isTerminal(1)))) await print(JSON.stringify(result))
   // Last, for whoever wants to go on from here.
   if (given.quiet) return
   for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
@@ -140,10 +163,4 @@ function parseAnnotation(text: string, before: Record<string, string> = {}): Rec
 export function parseJobs(text: string): number {
   if (/^\d+$/.test(text)) return Number(text)
   throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
-}
-
-export async function isTerminal(fd: number): Promise<boolean> {
-  if (!fstatSync(fd).isCharacterDevice()) return false
-  const { isatty } = await import('node:tty')
-  return isatty(fd)
 }

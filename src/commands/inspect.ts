@@ -1,7 +1,8 @@
 /** `stream-layered-image inspect IMAGE`: what can be said of an image. */
 import type { Command } from 'commander'
-import { isTerminal, print } from './delivery.js'
+import { print } from './delivery.js'
 import { addReadOptions, type ReadArguments, readOptions } from './read-arguments.js'
+import { isTerminal } from './reports.js'
 import { run } from './run.js'
 
 interface InspectArguments extends ReadArguments {

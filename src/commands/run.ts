@@ -1,6 +1,6 @@
 /** What all verbs have in common: signals, failures in words, exit statuses. */
 import { type ErrorCode, ImageError } from '../errors.js'
-import { log, logStacks } from '../report/log.js'
+import { logFailure, logStacks } from '../report/log.js'
 
 export const STATUS = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 } as const
 
@@ -42,8 +42,7 @@ export function fail(error: unknown, debug?: boolean): number {
   const { code, hint } = error instanceof ImageError ? error : {}
   if (code !== 'OUTPUT_CLOSED') {
     const message = error instanceof Error ? error.message : String(error)
-    log(`stream-layered-image: error: ${message}${code === undefined ? '' : ` [${code}]`}`)
-    if (hint !== undefined) log(`stream-layered-image: hint: ${hint}`)
+    logFailure({ message, code, hint })
   }
   if ((debug || process.env.DEBUG) && error instanceof Error) logStacks(error)
   if (code === 'OUTPUT_CLOSED') return STATUS.brokenPipe

@@ -20,12 +20,68 @@ let tries = TRIES
 
 let descriptor: number | undefined
 
-/**
- * Writes a line to standard error, {@link printable}. What cannot be written is lost: a closed standard error, or one
- * that nobody reads, is no reason to fail or to wait.
- */
+/** Something that stands below the lines, and makes room for them. */
+export interface Display {
+  clear(): void
+  draw(): unknown
+}
+
+let display: Display | undefined
+let isJson = false
+
+/** From now on lines are written above the display; undefined: there is none any more. */
+export function setDisplay(shown: Display | undefined): void {
+  display = shown
+}
+
+/** From now on standard error takes a JSON document a line, and nothing else. */
+export function speakJson(): void {
+  isJson = true
+}
+
+/** Writes a line to standard error, {@link printable}. */
 export function log(line: string): void {
-  const bytes = Buffer.from(`${printable(line)}\n`)
+  if (isJson) logJson({ type: 'message', text: printable(line) })
+  else {
+    display?.clear()
+    write(`${printable(line)}\n`)
+    display?.draw()
+  }
+}
+
+/** Writes a document and the time to standard error, in a line of ASCII. */
+export function logJson(document: object): void {
+  const text = JSON.stringify({ time: new Date().toISOString(), ...document })
+  write(`${text.replaceAll(/[^ -~]/g, escapeUnit)}\n`)
+}
+
+function escapeUnit(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
+}
+
+/** Tells of a failure and what helps. */
+export function logFailure({
+  message,
+  code,
+  hint,
+}: {
+  message: string
+  code?: string | undefined
+  hint?: string | undefined
+}): void {
+  if (isJson) logJson({ type: 'failed', ...{ message, code, hint } })
+  else {
+    log(`stream-layered-image: error: ${message}${code === undefined ? '' : ` [${code}]`}`)
+    if (hint !== undefined) log(`stream-layered-image: hint: ${hint}`)
+  }
+}
+
+/**
+ * Writes to standard error as it is. What cannot be written is lost: a closed standard error, or one that nobody reads, is
+ * no reason to fail or to wait.
+ */
+export function write(text: string): void {
+  const bytes = Buffer.from(text)
   descriptor ??= reopenPipe(2) ?? 2
   for (let done = 0; done < bytes.length; ) {
     try {

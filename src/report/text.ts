@@ -1,32 +1,105 @@
-/** Events as lines on standard error: the reference's own, and what it does not have. */
-
-import type { BuildEvent } from '../model/events.js'
-import { pythonListRepr } from '../python/repr.js'
+/** Events as lines, for logs: what was made or sent, and a sign of life while that takes long. */
+import type { BuildEvent, LayerUnderWay } from '../model/events.js'
+import type { BuildResult, IndexResult } from '../options.js'
 import { log } from './log.js'
-import { amount } from './words.js'
+import type { Reporter } from './reporter.js'
+import { scriptLine } from './script-lines.js'
+import { initial, reduce } from './state.js'
+import { statusLine } from './status.js'
+import { summaryOf } from './summary.js'
+import { amount, pathOf } from './words.js'
 
-export function report(event: BuildEvent): void {
-  if (event.type === 'no-base') log("No 'fromImage' provided")
-  else if (event.type === 'configuration-found') log(`Using ${event.conf}, as ${event.where} does`)
-  else if (event.type === 'manifests-started') log('Adding manifests...')
-  else if (event.type === 'done') log('Done.')
-  else if (event.type === 'warning') reportWarning(event)
-  else if (event.type === 'cache-used') log(`cache: ${event.remembered} remembered, ${event.new} new`)
-  else if (event.type === 'layers-known') log(`layer files: ${event.count} layers known`)
-  else if (event.type === 'previous-image') log(previous(event))
-  else if (event.type === 'layer-delivered')
-    log(`Layer ${event.number}: ${[...new Set(event.outcomes)].join(', ')}, ${event.digest}`)
-  else if (event.type === 'layer-written') log(`Layer ${event.number}: written, ${event.digest}`)
-  else if (event.type === 'layer-taken') log(`Layer ${event.number}: taken, ${event.digest}`)
-  else if (event.type === 'layer-unpacked') log(`Layer ${event.number}: unpacked`)
-  else if (event.type === 'image-taken') log(summary(event))
-  else if (event.type === 'layer-started') {
-    const { number, source } = event
-    if (source.kind === 'store') log(`Creating layer ${number} from paths: ${pythonListRepr(source.paths)}`)
-    else if (source.kind === 'customisation') log(`Creating layer ${number} with customisation...`)
-    else if (source.kind === 'base') log(`Adding base layer ${number} from ${source.name}`)
-    else log(`Copying layer ${number}, ${source.name}`)
+/** Milliseconds between two signs of life. */
+const SIGN_OF_LIFE = 10_000
+
+/** The reference's lines, and what it does not have. */
+export class ScriptText implements Reporter {
+  constructor(private readonly isVerbose: boolean) {}
+
+  report(event: BuildEvent): void {
+    const line = scriptLine(event) ?? lineOf(event, this.isVerbose)
+    if (line !== undefined) log(line)
   }
+
+  end(): void {}
+}
+
+/** A line for each layer that had to be made or sent, and a summary. */
+export class PlainText implements Reporter {
+  private state = initial(performance.now())
+  private readonly timer = setInterval(() => log(statusLine(this.state)), SIGN_OF_LIFE).unref()
+
+  constructor(private readonly isVerbose: boolean) {}
+
+  report(event: BuildEvent): void {
+    this.state = reduce(this.state, event, performance.now())
+    const line = lineOf(event, this.isVerbose)
+    if (line !== undefined) log(line)
+  }
+
+  end(result: BuildResult | IndexResult | undefined): void {
+    clearInterval(this.timer)
+    if (result !== undefined) for (const line of summaryOf(result, this.state, performance.now())) log(line)
+  }
+}
+
+/** Warnings and, where they are asked for, a few lines at the end. */
+export class Silent implements Reporter {
+  private readonly startedAt = performance.now()
+
+  constructor(private readonly hasSummary: boolean) {}
+
+  report(event: BuildEvent): void {
+    reportWarning(event)
+  }
+
+  end(result: BuildResult | IndexResult | undefined): void {
+    if (!this.hasSummary || result === undefined) return
+    for (const line of summaryOf(result, initial(this.startedAt), performance.now())) log(line)
+  }
+}
+
+/** @param isVerbose whether layers that were there have lines too @returns undefined for what has none */
+export function lineOf(event: BuildEvent, isVerbose: boolean): string | undefined {
+  switch (event.type) {
+    case 'configuration-found':
+      return `Using ${event.conf}, as ${event.where} does`
+    case 'warning':
+      return warning(event)
+    case 'cache-used':
+      return `cache: ${event.remembered} remembered, ${event.new} new`
+    case 'layers-known':
+      return `layer files: ${event.count} layers known`
+    case 'previous-image':
+      return previous(event)
+    case 'layer-delivered': {
+      const outcomes = [...new Set(event.outcomes)]
+      if (!isVerbose && !outcomes.includes('uploaded')) return undefined
+      return layer(event, outcomes.join(', '), event.blob.size)
+    }
+    case 'layer-written':
+      return layer(event, 'written', event.size)
+    case 'layer-taken':
+      return layer(event, 'taken', event.size)
+    case 'layer-unpacked':
+      return layer(event, 'unpacked', undefined)
+    default:
+      return undefined
+  }
+}
+
+/** `Layer 12: uploaded, 31 MB, /nix/store/…-glibc-2.38` */
+function layer(
+  { number, image, source }: Pick<LayerUnderWay, 'number' | 'image' | 'source'>,
+  outcome: string,
+  size: number | undefined,
+): string {
+  const which = image === undefined ? `Layer ${number}` : `Image ${image}, layer ${number}`
+  return [`${which}: ${outcome}`, ...(size === undefined ? [] : [amount(size)]), pathOf(source)].join(', ')
+}
+
+function warning({ message }: Extract<BuildEvent, { type: 'warning' }>): string {
+  return `stream-layered-image: warning: ${message}`
 }
 
 /** `previous: docker://registry.example/app:latest, 99 of 100 layers unchanged` */
@@ -37,11 +110,5 @@ function previous({ image, unchanged, layers }: Extract<BuildEvent, { type: 'pre
 
 /** What is said also where little is wanted. */
 export function reportWarning(event: BuildEvent): void {
-  if (event.type === 'warning') log(`stream-layered-image: warning: ${event.message}`)
-}
-
-/** `docker-daemon:app: 102 layers, 100 there already, 2 taken (30 kB)` */
-function summary({ destination, taken, present }: Extract<BuildEvent, { type: 'image-taken' }>): string {
-  const counts = `${taken.layers + present.layers} layers, ${present.layers} there already, ${taken.layers} taken`
-  return `${destination.replace(/:$/, '')}: ${counts} (${amount(taken.bytes)})`
+  if (event.type === 'warning') log(warning(event))
 }

@@ -112,7 +112,7 @@ test('beginnings that several options have, and values of options that take none
 })
 
 test('our own options are read alike', () => {
-  for (const form of ['-j=2 -o=OUT', '--jobs=1 --out OUT', '--j 2 -oOUT']) {
+  for (const form of ['-j=2 -o=OUT', '--jobs=1 --out OUT', '--job 2 -oOUT']) {
     const args = words(form).map((word) => word.replace('OUT', `${conf}.out`))
     const { status, stderr } = spawnSync(process.execPath, [CLI, ...args, conf], { encoding: 'utf8' })
     assert.equal(status, 0, `${form}: ${stderr}`)

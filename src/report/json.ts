@@ -1,0 +1,20 @@
+/** Events as JSON, a line each (docs/progress.md). */
+import type { BuildEvent } from '../model/events.js'
+import type { BuildResult, IndexResult } from '../options.js'
+import { logJson, speakJson } from './log.js'
+import type { Reporter } from './reporter.js'
+
+export class JsonLines implements Reporter {
+  /** @param isQuiet whether only warnings are told */
+  constructor(private readonly isQuiet: boolean) {
+    speakJson()
+  }
+
+  report(event: BuildEvent): void {
+    if (!this.isQuiet || event.type === 'warning') logJson(event)
+  }
+
+  end(result: BuildResult | IndexResult | undefined): void {
+    if (result !== undefined && !this.isQuiet) logJson({ type: 'result', result })
+  }
+}

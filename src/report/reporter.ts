@@ -1,0 +1,9 @@
+/** What shows people, or programs, how a delivery goes. */
+import type { BuildEvent } from '../model/events.js'
+import type { BuildResult, IndexResult } from '../options.js'
+
+export interface Reporter {
+  report(event: BuildEvent): void
+  /** The delivery is over. @param result undefined: it failed */
+  end(result: BuildResult | IndexResult | undefined): void
+}
