@@ -43,8 +43,8 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   return inBuild(options, run, readFrom)
 }
 
-/** The image of a configuration, and its own layers, which are known before it is. */
-async function openImage(
+/** The image of a configuration, for verbs on it; and its own layers, which are known before it is. */
+export async function openImage(
   from: string | Conf,
   options: Pick<BuildOptions, 'repoTag' | 'known'>,
   build: Build,
@@ -85,7 +85,7 @@ export async function buildIndex(options: IndexOptions): Promise<IndexResult> {
       return { ...result, ...(build.memory.isOn ? { cache: { ...build.memory.counts } } : {}) }
     },
     readFrom,
-    'several',
+    { images: 'several' },
   )
 }
 
@@ -98,7 +98,7 @@ async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
  * The script writes any tag into its archive; so it is streamed, too, with a warning.
  * @throws ImageError OPTION_INVALID for one that goes into a file, or was asked for
  */
-function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit }: Build): void {
+export function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit }: Build): void {
   const message = repoTagProblem(tag)
   if (message === undefined) return
   const goes = (shape: Destination['shape']): boolean => destinations.some((it) => it.shape === shape)

@@ -24,14 +24,15 @@ export interface Build extends Run, WriteContext {
 
 /**
  * Runs a build, and ends all that belongs to it.
- * @param readFrom files that no destination may take the place of @param images how many images there are
+ * @param readFrom files that no destination may take the place of
+ * @param how.images how many images there are @param how.isDry whether destinations are only looked at
  * @throws ImageError
  */
 export async function inBuild<T>(
   options: DeliveryOptions,
   run: (build: Build) => Promise<T>,
   readFrom: readonly NamedPath[] = [],
-  images: 'one' | 'several' = 'one',
+  { images = 'one', isDry = false }: { images?: 'one' | 'several'; isDry?: boolean } = {},
 ): Promise<T> {
   checkAborted(options.signal)
   const places = (options.destinations ?? []).map(parsePlace)
@@ -43,8 +44,9 @@ export async function inBuild<T>(
     const { compression } = options
     const destinations: Destination[] = []
     if (options.output !== undefined) destinations.push(await callersOutput(options.output))
-    for (const place of places) destinations.push(await place.destination(base.context))
-    const digestFile = options.digestFile === undefined ? undefined : WholeFile.open(options.digestFile)
+    for (const place of places) destinations.push(await place.destination({ ...base.context, isDry }))
+    const digestFile =
+      options.digestFile === undefined || isDry ? undefined : WholeFile.open(options.digestFile)
     if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
     const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
     return run({

@@ -1,4 +1,5 @@
 export { buildImage, buildIndex, copyImage } from './build-image.js'
+export { dryRun } from './dry-run.js'
 export { type ErrorCode, ImageError } from './errors.js'
 export { type InspectOptions, inspectImage } from './inspect-image.js'
 export type { ImageFacts } from './inspection/facts.js'
@@ -11,6 +12,7 @@ export type {
   BuildResult,
   CopyOptions,
   DeliveryOptions,
+  DryRunResult,
   IndexOptions,
   IndexResult,
   ReadOptions,

@@ -163,6 +163,53 @@ export interface Amount {
   bytes: number
 }
 
+/** What a delivery would come to. Sizes are in bytes, of what is known without reading it. */
+export interface DryRunResult {
+  dryRun: true
+  /** Of all images, in order. */
+  layers: ForeseenLayer[]
+  /** One for each destination, in their order. */
+  destinations: ForeseenDestination[]
+  /** What is read, compressed and sent in all; a layer that several destinations need may be made once. */
+  total: { read: Amount; compressed: Amount; sent: AmountForeseen }
+}
+
+export interface ForeseenLayer {
+  source: LayerSource
+  /** Of its archive; undefined for a blob that would have to be unpacked to tell. */
+  size: number | undefined
+  /** Whether it would be read, to send it or to find its digest. */
+  isRead: boolean
+  isCompressed: boolean
+  destinations: ForeseenAt[]
+}
+
+/** A layer at a destination: what would become of it, and its blob as far as it is known. */
+export interface ForeseenAt {
+  name: string
+  /** An engine takes what it lacks: that may be `undecided`. */
+  outcome: 'sent' | 'mounted' | 'skipped' | 'present' | 'undecided'
+  digest?: Digest
+  size?: number
+}
+
+export interface ForeseenDestination {
+  name: string
+  sent: AmountForeseen
+  mounted: AmountForeseen
+  /** It has them already. */
+  present: AmountForeseen
+  /** It decides itself. */
+  undecided: AmountForeseen
+}
+
+/** @see Amount */
+export interface AmountForeseen {
+  layers: number
+  /** Of their blobs; absent where one of them is not known. */
+  bytes?: number
+}
+
 /** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
 export function checkOptions(options: DeliveryOptions): void {
   const { output, destinations = [], compression, digestFile } = options

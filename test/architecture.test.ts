@@ -12,6 +12,7 @@ const ORDER = [
   'index',
   'commands',
   'report',
+  'dry-run',
   'build-image',
   'serve',
   'sum-layer',

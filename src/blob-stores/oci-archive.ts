@@ -40,12 +40,12 @@ export class OciArchive implements BlobStore {
 
   /**
    * Opens an archive to write it anew. A device or pipe is written to when it is published.
-   * @throws ImageError OUTPUT_FAILED
+   * @param isDry whether nothing may be made beside it @throws ImageError OUTPUT_FAILED
    */
-  static async open(name: string, path: string, signal?: AbortSignal): Promise<OciArchive> {
+  static async open(name: string, path: string, signal?: AbortSignal, isDry = false): Promise<OciArchive> {
     checkAborted(signal)
     const target = lookAtTarget(path)
-    const parent = target.kind === 'stream' ? tmpdir() : dirname(target.place)
+    const parent = isDry || target.kind === 'stream' ? tmpdir() : dirname(target.place)
     const directory = attempt('OUTPUT_FAILED', `cannot write ${path}`, () => temporaryDirectory(parent))
     try {
       const layout = await OciLayout.open(name, directory, { signal, durable: false })
@@ -94,6 +94,10 @@ export class OciArchive implements BlobStore {
 
   mount(): Promise<boolean> {
     return this.layout.mount()
+  }
+
+  async canMount(): Promise<boolean> {
+    return false
   }
 
   put(blob: Descriptor, content: string | Buffer, options?: PutOptions): Promise<void> {

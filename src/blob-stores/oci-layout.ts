@@ -26,6 +26,8 @@ export interface OciLayoutOptions {
   signal?: AbortSignal | undefined
   /** Whether what was published survives a power cut. Default: true. */
   durable?: boolean
+  /** Whether it is only looked at: no directory is made. */
+  isDry?: boolean | undefined
 }
 
 export class OciLayout extends LayoutReader implements BlobStore {
@@ -60,8 +62,10 @@ export class OciLayout extends LayoutReader implements BlobStore {
     checkAborted(options.signal)
     const layout = new OciLayout(name, directory, options)
     try {
-      layout.made = makeDirectories(join(directory, 'blobs', 'sha256'))
-      removeOfTheDead(directory)
+      if (!options.isDry) {
+        layout.made = makeDirectories(join(directory, 'blobs', 'sha256'))
+        removeOfTheDead(directory)
+      }
       await layout.index()
       return layout
     } catch (error) {
@@ -93,6 +97,10 @@ export class OciLayout extends LayoutReader implements BlobStore {
 
   async mount(): Promise<boolean> {
     this.check()
+    return false
+  }
+
+  async canMount(): Promise<boolean> {
     return false
   }
 

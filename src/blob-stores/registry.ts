@@ -158,6 +158,17 @@ export class RegistryStore implements BlobStore {
     }
   }
 
+  async canMount(blob: Descriptor): Promise<boolean> {
+    const { mountFrom } = this.options
+    if (mountFrom === undefined || mountFrom === this.access.repository) return false
+    return this.other(mountFrom)
+      .has(blob)
+      .catch((failure: unknown) => {
+        if (failure instanceof ImageError && failure.code === 'ABORTED') throw failure
+        return false
+      })
+  }
+
   put(blob: Descriptor, content: string | Buffer, { onSent }: PutOptions = {}): Promise<void> {
     return this.uploads.put(blob, content, () => this.has(blob), onSent)
   }

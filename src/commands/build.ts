@@ -41,15 +41,18 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
           given,
           signal,
           async (options) => {
-            const { buildImage, buildIndex } = await import('../build-image.js')
             const asked = { ...options, repoTag: given.repo_tag, known: given.known }
             const [conf = '', ...others] = confs
-            if (others.length === 0) return buildImage({ ...asked, conf })
-            if (given.known !== undefined)
+            if (others.length > 0 && given.known !== undefined)
               throw new ImageError('OPTION_INVALID', '--known: expected one configuration, found several', {
                 hint: 'name the files in the configurations, as their known_layers',
               })
-            return buildIndex({ ...asked, confs })
+            if (given.dryRun) {
+              const { dryRun } = await import('../dry-run.js')
+              return dryRun(others.length === 0 ? { ...asked, conf } : { ...asked, confs })
+            }
+            const { buildImage, buildIndex } = await import('../build-image.js')
+            return others.length === 0 ? buildImage({ ...asked, conf }) : buildIndex({ ...asked, confs })
           },
           confs,
         )

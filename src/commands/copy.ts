@@ -18,6 +18,10 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
           given,
           signal,
           async (options) => {
+            if (given.dryRun) {
+              const { dryRun } = await import('../dry-run.js')
+              return dryRun({ ...options, image })
+            }
             const { copyImage } = await import('../build-image.js')
             return copyImage({ ...options, image })
           },

@@ -2,8 +2,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { ImageError } from '../errors.js'
 import type { BuildEvent } from '../model/events.js'
-import type { BuildResult, CompressionOptions, DeliveryOptions, IndexResult } from '../options.js'
+import type { CompressionOptions, DeliveryOptions } from '../options.js'
 import { log } from '../report/log.js'
+import type { Result } from '../report/reporter.js'
 import { SYNTAX } from '../transports.js'
 import { gather } from './closure-arguments.js'
 import { KnownOption } from './known-option.js'
@@ -19,6 +20,7 @@ export interface DeliveryArguments extends RegistryArguments {
   annotation?: Record<string, string>
   mountFrom?: string
   digestFile?: string
+  dryRun?: boolean
   progress?: ProgressKind
   json?: boolean
   quiet?: boolean
@@ -47,6 +49,7 @@ export function addDeliveryOptions(command: Command): Command {
       parseAnnotation,
     )
     .option('--verify', 'hash every layer again on its way out, and read what could be skipped')
+    .option('--dry-run', 'tell what would be read, compressed and sent, and write nothing')
     .optionsGroup('Cache:')
     .option(
       '--cache <PLACE>',
@@ -89,11 +92,11 @@ export function addDeliveryOptions(command: Command): Command {
 export async function deliver(
   given: DeliveryArguments,
   signal: AbortSignal,
-  run: (options: DeliveryOptions) => Promise<BuildResult | IndexResult>,
+  run: (options: DeliveryOptions) => Promise<Result>,
   inputs: readonly string[] = [],
 ): Promise<void> {
   const output = given.output ?? ['-']
-  const isStreamed = output.includes('-')
+  const isStreamed = output.includes('-') && !given.dryRun
   if (isStreamed && given.json)
     throw new ImageError('OPTION_INVALID', '--json: standard output takes the image', {
       hint: 'send the image elsewhere with -o, or read events with --progress json',
@@ -126,9 +129,9 @@ export async function deliver(
   })
   reporter.end(result)
   // Standard output is free for programs to read from when no image goes there.
-  if (!isStreamed && (given.json || !(await isTerminal(1)))) await print(JSON.stringify(result))
+  if (given.json || !(output.includes('-') || (await isTerminal(1)))) await print(JSON.stringify(result))
   // Last, for whoever wants to go on from here.
-  if (given.quiet) return
+  if (given.quiet || 'dryRun' in result) return
   for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
 }
 

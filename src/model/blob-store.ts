@@ -35,6 +35,8 @@ export interface BlobStore extends BlobReader {
   has(blob: Descriptor): Promise<boolean>
   /** Takes the blob from where the store's owner has it already, under another name; false when it cannot. */
   mount(blob: Descriptor): Promise<boolean>
+  /** Whether {@link mount} is likely to: nothing is changed. */
+  canMount(blob: Descriptor): Promise<boolean>
   /**
    * @param content the path of a file of just the blob, which stays the caller's, or its bytes
    * @param options.hashed the digest was taken from just this content a moment ago: it need not be taken again

@@ -1,8 +1,7 @@
 /** Events as JSON, a line each (docs/progress.md). */
 import type { BuildEvent } from '../model/events.js'
-import type { BuildResult, IndexResult } from '../options.js'
 import { logJson, speakJson } from './log.js'
-import type { Reporter } from './reporter.js'
+import type { Reporter, Result } from './reporter.js'
 
 export class JsonLines implements Reporter {
   /** @param isQuiet whether only warnings are told */
@@ -14,7 +13,7 @@ export class JsonLines implements Reporter {
     if (!this.isQuiet || event.type === 'warning') logJson(event)
   }
 
-  end(result: BuildResult | IndexResult | undefined): void {
+  end(result: Result | undefined): void {
     if (result !== undefined && !this.isQuiet) logJson({ type: 'result', result })
   }
 }

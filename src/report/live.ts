@@ -1,10 +1,9 @@
 /** A block in a terminal that shows what is done and what is under way, and leaves a summary. */
 import { createLogUpdate } from 'log-update'
 import type { BuildEvent } from '../model/events.js'
-import type { BuildResult, IndexResult } from '../options.js'
 import { liveBlock, type Paint, unpainted, widthOf } from './live-block.js'
 import { log, setDisplay, write } from './log.js'
-import type { Reporter } from './reporter.js'
+import type { Reporter, Result } from './reporter.js'
 import { initial, reduce } from './state.js'
 import { summaryOf } from './summary.js'
 import { lineOf } from './text.js'
@@ -67,7 +66,7 @@ export class LiveReport implements Reporter {
     if (line !== undefined) log(line)
   }
 
-  end(result: BuildResult | IndexResult | undefined): void {
+  end(result: Result | undefined): void {
     clearInterval(this.timer)
     this.clear()
     setDisplay(undefined)

@@ -1,10 +1,18 @@
 /** What became of a delivery, in a few lines. */
-import type { BuildResult, DestinationResult, IndexResult } from '../options.js'
+import type {
+  Amount,
+  AmountForeseen,
+  DestinationResult,
+  DryRunResult,
+  ForeseenDestination,
+} from '../options.js'
+import type { Result } from './reporter.js'
 import type { State } from './state.js'
 import { amount, count, duration } from './words.js'
 
 /** @param at milliseconds, as in the state */
-export function summaryOf(result: BuildResult | IndexResult, { startedAt }: State, at: number): string[] {
+export function summaryOf(result: Result, { startedAt }: State, at: number): string[] {
+  if ('dryRun' in result) return dryRunSummary(result)
   const images = 'images' in result ? result.images : [result]
   const layers = images.reduce((sum, image) => sum + image.layers.length, 0)
   const digest =
@@ -18,6 +26,38 @@ export function summaryOf(result: BuildResult | IndexResult, { startedAt }: Stat
     digest,
     `done in ${duration((at - startedAt) / 1000)}`,
   ]
+}
+
+function dryRunSummary({ destinations, total }: DryRunResult): string[] {
+  const { read, compressed, sent } = total
+  const totals = [
+    `${count(read.layers)} to read${inBytes(read)}`,
+    ...(compressed.layers > 0 ? [`${compressed.layers} to compress${inBytes(compressed)}`] : []),
+    `${sent.layers} to send${inBytes(sent)}`,
+  ]
+  return [...destinations.map(foreseenLine), `in all: ${totals.join(', ')}`, 'nothing was written']
+}
+
+/** `docker://registry.example/app:1: 102 layers, 100 there already, 2 to send` */
+function foreseenLine({ name, present, mounted, sent, undecided }: ForeseenDestination): string {
+  const layers = [present, mounted, sent, undecided].reduce((sum, it) => sum + it.layers, 0)
+  const parts = [
+    count(layers),
+    ...(present.layers > 0 || sent.layers > 0 ? [`${present.layers} there already`] : []),
+    ...(mounted.layers > 0 ? [`${mounted.layers} to mount${inBytes(mounted)}`] : []),
+    ...(undecided.layers > 0
+      ? ['of which it takes what it lacks']
+      : [`${sent.layers} to send${inBytes(sent)}`]),
+  ]
+  return `${nameOf(name)}: ${parts.join(', ')}`
+}
+
+function inBytes({ layers, bytes }: Amount | AmountForeseen): string {
+  return layers === 0 || bytes === undefined ? '' : ` (${amount(bytes)})`
+}
+
+function nameOf(destination: string): string {
+  return destination === '-' ? 'standard output' : destination.replace(/:$/, '')
 }
 
 /** `docker-daemon:app: 102 layers, 100 there already, 2 taken (30 kB)` */
@@ -35,5 +75,5 @@ function destinationLine(result: DestinationResult, layers: number): string {
     ...moved,
     ...(bytes === undefined ? [] : [amount(bytes)]),
   ]
-  return `${name === '-' ? 'standard output' : name.replace(/:$/, '')}: ${parts.join(', ')}`
+  return `${nameOf(name)}: ${parts.join(', ')}`
 }

@@ -1,8 +1,7 @@
 /** Events as lines, for logs: what was made or sent, and a sign of life while that takes long. */
 import type { BuildEvent, LayerUnderWay } from '../model/events.js'
-import type { BuildResult, IndexResult } from '../options.js'
 import { log } from './log.js'
-import type { Reporter } from './reporter.js'
+import type { Reporter, Result } from './reporter.js'
 import { scriptLine } from './script-lines.js'
 import { initial, reduce } from './state.js'
 import { statusLine } from './status.js'
@@ -37,7 +36,7 @@ export class PlainText implements Reporter {
     if (line !== undefined) log(line)
   }
 
-  end(result: BuildResult | IndexResult | undefined): void {
+  end(result: Result | undefined): void {
     clearInterval(this.timer)
     if (result !== undefined) for (const line of summaryOf(result, this.state, performance.now())) log(line)
   }
@@ -53,7 +52,7 @@ export class Silent implements Reporter {
     reportWarning(event)
   }
 
-  end(result: BuildResult | IndexResult | undefined): void {
+  end(result: Result | undefined): void {
     if (!this.hasSummary || result === undefined) return
     for (const line of summaryOf(result, initial(this.startedAt), performance.now())) log(line)
   }

@@ -23,8 +23,10 @@ class DockerArchive implements Place {
     readonly path: string,
   ) {}
 
-  async destination({ signal, notice, onEnd }: TransportContext): Promise<Destination> {
+  async destination({ signal, isDry, notice, onEnd }: TransportContext): Promise<Destination> {
     const { name, path } = this
+    // A pipe takes what a file does.
+    if (isDry) return { shape: 'at-offsets', name, path }
     if (path === '-') return inOrder(name, 1)
     if (lookAtTarget(path).kind !== 'stream') return { shape: 'at-offsets', name, path }
     const { openStreamFile } = await import('../files/stream-file.js')

@@ -8,9 +8,9 @@ export const ociArchive: Transport = {
   parse: (address, name) =>
     parseLayout(address, name, {
       isFile: true,
-      write: async (path, { signal }) => {
+      write: async (path, { signal, isDry }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')
-        return OciArchive.open(name, path, signal)
+        return OciArchive.open(name, path, signal, isDry)
       },
       read: async (path, { signal }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')

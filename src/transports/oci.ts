@@ -11,9 +11,9 @@ export const oci: Transport = {
   parse: (address, name) =>
     parseLayout(address, name, {
       isFile: false,
-      write: async (path, { signal }) => {
+      write: async (path, { signal, isDry }) => {
         const { OciLayout } = await import('../blob-stores/oci-layout.js')
-        return OciLayout.open(name, path, { signal })
+        return OciLayout.open(name, path, { signal, isDry })
       },
       read: async (path, { signal }) => {
         const { OciLayout } = await import('../blob-stores/oci-layout.js')

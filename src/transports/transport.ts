@@ -41,6 +41,8 @@ export interface TransportContext {
   options: DeliveryOptions
   workshop: Workshop
   signal: AbortSignal
+  /** Whether destinations are only looked at: nothing is made or opened to write. */
+  isDry?: boolean
   /** Takes a sentence for people: what is waited for. */
   notice(message: string): void
   /** Has something closed when the build is over. */

@@ -10,21 +10,19 @@ import { isProvenBy } from '../cache/layer-keys.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
 import { layerType, manifestDocument } from '../documents/oci-manifest.js'
 import type { BlobStore } from '../model/blob-store.js'
-import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compression.js'
+import type { BlobCompression } from '../model/compression.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import type { ByDigest, Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { LayerUnderWay } from '../model/events.js'
 import type { Image } from '../model/image.js'
-import type { Blob, Layer, StoredBlob } from '../model/layer.js'
+import type { Layer, StoredBlob } from '../model/layer.js'
 import type { Amount, LayerResult } from '../options.js'
+import { compressionFor, copied, type KnownBlob, ON_THEIR_WAY, recallBlob } from './blob-choices.js'
 import { checkLayerCount } from './docker-archive.js'
 import { LargestFirst } from './largest-first.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { AtDestination, Finished, WriteContext } from './written.js'
-
-/** How many layers are on their way beside those that threads work on: they are being uploaded. */
-const ON_THEIR_WAY = 4
 
 export type Outcome = 'uploaded' | 'mounted' | 'skipped'
 
@@ -157,8 +155,7 @@ class BlobWriter {
     private readonly previous: PreviousBlobs,
     private readonly context: WriteContext,
   ) {
-    const isGzipped = destinations.some(({ compression }) => compression === 'gzip')
-    this.compression = context.compression ?? (isGzipped ? DEFAULT_COMPRESSION.gzip : PLAIN)
+    this.compression = compressionFor(destinations, context.compression)
     const most = context.workshop.threads + ON_THEIR_WAY
     this.looks = pLimit(most)
     this.sends = new LargestFirst(most)
@@ -186,9 +183,8 @@ class BlobWriter {
 
   private async bring(layer: Layer, at: Where): Promise<Delivered> {
     const { stored } = layer
-    const asked = this.context.compression
-    if (stored !== undefined && (asked === undefined || asked.kind === stored.kind))
-      return this.sends.run(stored.descriptor.size, () => this.copy(layer, stored, at))
+    const whole = copied(layer, this.context.compression)
+    if (whole !== undefined) return this.sends.run(whole.descriptor.size, () => this.copy(layer, whole, at))
     const found = await this.looks(() => this.find(layer))
     if ('outcomes' in found) {
       this.planned(at, found.size ?? found.descriptor.size)
@@ -214,11 +210,9 @@ class BlobWriter {
 
   /** A layer's blob without making it: what the cache says, or every store's own previous image. */
   private async known(layer: Layer): Promise<KnownBlob | undefined> {
-    const { memory, passes, verify } = this.context
-    const cached = await memory.recall(layer, this.compression)
-    const blob = cached ?? (await this.previous.find(layer, this.compression))
-    if (blob === undefined) return undefined
-    const known: KnownBlob = { blob, isCached: cached !== undefined }
+    const { passes, verify } = this.context
+    const known = await recallBlob(layer, this.compression, this.previous, this.context)
+    if (known === undefined) return undefined
     // What a base claims is no reason to leave a layer unread.
     if (layer.source.kind === 'base') await passes.compare(layer)
     else if (verify) {
@@ -340,12 +334,6 @@ class BlobWriter {
 /** Which layer it is, for people. */
 type Where = Pick<LayerUnderWay, 'number' | 'image' | 'source'>
 type Sized = Where & Pick<LayerUnderWay, 'size'>
-
-interface KnownBlob {
-  blob: Blob
-  /** Whether the cache says so; otherwise a previous image does. */
-  isCached: boolean
-}
 
 /** A layer that has to be sent. */
 interface Unsent {

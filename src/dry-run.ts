@@ -1,0 +1,40 @@
+/** What a build or a copy would come to, without writing anything at its destinations. */
+import { checkRepoTag, openImage } from './build-image.js'
+import { inBuild } from './in-build.js'
+import type { Image } from './model/image.js'
+import {
+  type BuildOptions,
+  type CopyOptions,
+  checkConf,
+  checkOptions,
+  type DryRunResult,
+  type IndexOptions,
+  namesOf,
+} from './options.js'
+
+/**
+ * Finds out what would be read, compressed and sent: sources and destinations are opened and asked as in a real run, and
+ * only then it ends. What a layer is compressed to is known where a cache or an image that is there tells it.
+ * @throws ImageError as {@link buildImage}, but for what goes wrong while layers are read or written
+ */
+export async function dryRun(options: BuildOptions | IndexOptions | CopyOptions): Promise<DryRunResult> {
+  const confs = 'confs' in options ? options.confs : 'conf' in options ? [options.conf] : []
+  for (const conf of confs) checkConf(conf)
+  checkOptions(options)
+  const images = 'confs' in options ? 'several' : 'one'
+  return inBuild(
+    options,
+    async (build) => {
+      const opened: Image[] = []
+      if ('image' in options) {
+        for (const name of namesOf(options.repoTag)) checkRepoTag(name, true, build)
+        opened.push(await build.openImage(options.image))
+      }
+      for (const conf of confs) opened.push(await (await openImage(conf, options, build)).whole)
+      const { foresee } = await import('./writers/foresee.js')
+      return foresee(opened, build.destinations, build)
+    },
+    [],
+    { images, isDry: true },
+  )
+}

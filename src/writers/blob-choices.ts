@@ -1,0 +1,54 @@
+/** What is known and decided of a layer before any byte of it is read. */
+import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compression.js'
+import type { ByDigest } from '../model/destination.js'
+import type { Digest } from '../model/digest.js'
+import type { Blob, Layer, StoredBlob } from '../model/layer.js'
+import type { PreviousBlobs } from './previous-blobs.js'
+import type { WriteContext } from './written.js'
+
+/** How many layers are on their way beside those that threads work on: they are being uploaded, or asked for. */
+export const ON_THEIR_WAY = 4
+
+export interface KnownBlob {
+  blob: Blob
+  /** Whether the cache says so; otherwise a previous image does. */
+  isCached: boolean
+}
+
+/** How blobs are made that have to be. */
+export function compressionFor(
+  destinations: readonly ByDigest[],
+  asked: WriteContext['compression'],
+): BlobCompression {
+  if (asked !== undefined) return asked
+  return destinations.some(({ compression }) => compression === 'gzip') ? DEFAULT_COMPRESSION.gzip : PLAIN
+}
+
+/** The blob that a layer is already, where it goes as it is. */
+export function copied({ stored }: Layer, asked: WriteContext['compression']): StoredBlob | undefined {
+  return asked === undefined || asked.kind === stored?.kind ? stored : undefined
+}
+
+/** A layer's blob without making it: what the cache says, or every store's own previous image. */
+export async function recallBlob(
+  layer: Layer,
+  compression: BlobCompression,
+  previous: PreviousBlobs,
+  { memory }: WriteContext,
+): Promise<KnownBlob | undefined> {
+  const cached = await memory.recall(layer, compression)
+  const blob = cached ?? (await previous.find(layer, compression))
+  return blob && { blob, isCached: cached !== undefined }
+}
+
+/** What is known of a layer's archive before it is read. */
+export async function sizeOf(
+  layer: Layer,
+): Promise<{ size: number | undefined; diffId: Digest | undefined }> {
+  const { stored } = layer
+  // A blob's plan is had by reading it.
+  if (stored !== undefined)
+    return { size: stored.kind === 'none' ? stored.descriptor.size : undefined, diffId: stored.diffId }
+  const { size, diffId } = await layer.plan()
+  return { size, diffId }
+}

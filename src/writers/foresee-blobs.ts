@@ -1,0 +1,78 @@
+/** What becomes of layers at blob stores: recalled, found, mounted, or made and sent. */
+import pLimit from 'p-limit'
+import type { Descriptor } from '../model/descriptor.js'
+import type { ByDigest } from '../model/destination.js'
+import type { Layer } from '../model/layer.js'
+import type { ForeseenAt } from '../options.js'
+import { compressionFor, copied, ON_THEIR_WAY, recallBlob, sizeOf } from './blob-choices.js'
+import type { Foreseen } from './foresee.js'
+import { describe, PreviousBlobs } from './previous-blobs.js'
+import type { WriteContext } from './written.js'
+
+export async function foreseeBlobs(
+  layers: readonly Layer[],
+  destinations: readonly ByDigest[],
+  context: WriteContext,
+): Promise<Foreseen[]> {
+  const previous = await PreviousBlobs.of(destinations, context.emit)
+  const compression = compressionFor(destinations, context.compression)
+  const keys = new Set<string>()
+  const foreseeOne = async (layer: Layer): Promise<Foreseen> => {
+    const isBase = layer.source.kind === 'base'
+    const whole = copied(layer, context.compression)
+    if (whole !== undefined) {
+      const at = await lookAt(whole.descriptor, destinations)
+      const { kind, descriptor } = whole
+      const isRead = isBase || at.some(({ outcome }) => outcome === 'sent')
+      return {
+        size: kind === 'none' ? descriptor.size : undefined,
+        isRead,
+        isCompressed: false,
+        destinations: at,
+      }
+    }
+    const key = (await layer.key())?.text
+    const known = await recallBlob(layer, compression, previous, context)
+    if (known !== undefined) {
+      const { blob } = known
+      const at = await lookAt(describe(blob, undefined, compression), destinations)
+      const isSent = at.some(({ outcome }) => outcome === 'sent')
+      const isMade = isSent && (await context.memory.blobFile(layer, compression)) === undefined
+      const isRead = isMade || isBase || context.verify
+      return {
+        size: blob.size,
+        isRead,
+        isCompressed: isMade && compression.kind !== 'none',
+        destinations: at,
+      }
+    }
+    const { size } = await sizeOf(layer)
+    // An image's further layer of the same paths is there when the first one is.
+    const isAgain = key !== undefined && keys.has(key)
+    if (key !== undefined) keys.add(key)
+    const blob = compression.kind === 'none' && size !== undefined ? { size } : {}
+    return {
+      size,
+      isRead: !isAgain,
+      isCompressed: !isAgain && compression.kind !== 'none',
+      destinations: destinations.map(({ name }) => ({
+        name,
+        outcome: isAgain ? 'skipped' : 'sent',
+        ...blob,
+      })),
+    }
+  }
+  const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
+  return Promise.all(layers.map((layer) => limit(foreseeOne, layer)))
+}
+
+/** What each store would do about the blob. */
+function lookAt(blob: Descriptor, destinations: readonly ByDigest[]): Promise<ForeseenAt[]> {
+  const { digest, size } = blob
+  return Promise.all(
+    destinations.map(async ({ name, store }) => {
+      const outcome = (await store.has(blob)) ? 'skipped' : (await store.canMount(blob)) ? 'mounted' : 'sent'
+      return { name, outcome, digest, size }
+    }),
+  )
+}
