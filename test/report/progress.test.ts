@@ -1,12 +1,19 @@
 /** What programs read: events and results, as docs/progress.md has them. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type BuildEvent, type BuildResult, buildImage, buildIndex } from '../../src/index.js'
-import { skipWithout } from '../support/clients.js'
+import {
+  type BuildEvent,
+  type BuildResult,
+  buildImage,
+  buildIndex,
+  type DryRunResult,
+} from '../../src/index.js'
+import { codeBlocks } from '../docs/blocks.js'
+import { command, skipWithout } from '../support/clients.js'
 import { CLI, writeConf } from '../support/image.js'
 import { startProxy, startRegistry } from '../support/registry.js'
 import { runAsync } from '../support/run-async.js'
@@ -294,6 +301,27 @@ test('bytes that are uploaded are told while they are, a few times a second', {
   const told = events.filter(({ event }) => event.type === 'progress').length
   assert.ok(told <= 10 * seconds, `${told} in ${seconds} s`)
   assert.equal(result.layers.length, 4)
+})
+
+test('the page’s command lines', { skip: skipWithout('bash', 'jq') }, () => {
+  const bin = join(root, 'bin')
+  mkdirSync(bin)
+  const program = `#!/bin/sh\nexec '${process.execPath}' '${CLI}' "$@"\n`
+  writeFileSync(join(bin, 'stream-layered-image'), program, { mode: 0o755 })
+  const lines = codeBlocks(DOCUMENT).flatMap((block) => (block.language === 'sh' ? block.lines : []))
+  assert.equal(lines.length, 4)
+  const shown = lines.map((line) =>
+    command('bash', ['-eo', 'pipefail', '-c', `cd '${root}'; ${line}`], {
+      env: { ...process.env, PATH: `${bin}:${process.env.PATH}` },
+    }),
+  )
+  assert.match(shown[0]!, new RegExp(`^\\d+ sha256:\\w+ ${paths[0]}\n`))
+  assert.match(shown[1]!, /^(oci:layout skipped sha256:\w+\n?){4}$/)
+  assert.deepEqual(
+    (JSON.parse(shown[3]!) as { sent: object }).sent,
+    (JSON.parse(shown[2]!) as DryRunResult).total.sent,
+  )
+  assert.ok(!existsSync(join(root, 'another')))
 })
 
 test('the command’s JSON is the same result', async () => {
