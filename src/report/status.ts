@@ -18,7 +18,7 @@ export function figures(state: State): string[] {
     ]
   return [
     `${done.layers} of ${count(layers)}`,
-    ...(left === undefined ? [] : [`${duration(Math.ceil(left))} left`]),
+    ...(left === undefined ? [] : [`${left <= 9 ? `${Math.ceil(left)} s` : duration(left)} left`]),
     ...(isKnown ? [part(Math.round(fractionOf(state) * planned.bytes), planned.bytes)] : []),
     ...(rate ? [`${amount(rate)}/s`] : []),
     ...(there > 0 ? [`${there} there already`] : []),
