@@ -57,7 +57,7 @@ export function addDeliveryOptions(command: Command): Command {
     )
     .option(
       '--previous <REF>',
-      'skip layers that this image has, too: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the tag that is replaced, then a few newest tags of the repository)',
+      'skip layers that this image has, too: a TAG, or docker://HOST/REPO[:TAG] in the same registry (default: the tag that is replaced, then a few of the repository: the branch, usual names, the newest)',
     )
     .optionsGroup('Registry:')
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
