@@ -3,6 +3,7 @@
  * archive. Nothing is made or changed.
  */
 
+import { referrerOf, referrersTag } from '../documents/artifact.js'
 import { MAX_DOCUMENT, parseDocument } from '../documents/json.js'
 import {
   documentType,
@@ -13,6 +14,7 @@ import {
   parseIndex,
   tagsOf,
 } from '../documents/oci-index.js'
+import { referrersIn } from '../documents/referrers-index.js'
 import { aborted, checkAborted, failure, ImageError, systemReason } from '../errors.js'
 import { type Extent, readExtent } from '../files/regular.js'
 import type { BlobReader } from '../model/blob-store.js'
@@ -62,6 +64,24 @@ export class LayoutReader implements BlobReader {
   async images(): Promise<Descriptor[]> {
     const index = await this.index()
     return index === undefined ? [] : imagesOf(index)
+  }
+
+  /**
+   * Of what index.json lists, as most tools do, and of the index that others keep under the tag for registries. Each is
+   * read: what an index says of it may be said by anybody.
+   */
+  async referrers(subject: Digest): Promise<Descriptor[]> {
+    const tag = referrersTag(subject)
+    const listed = await this.images()
+    const kept = (await this.index()) && (await this.manifest(tag))
+    const also = kept === undefined ? [] : referrersIn(kept.bytes, `${this.name}: ${tag}`)
+    const found = new Map<Digest, Descriptor>()
+    for (const { digest } of [...listed, ...also]) {
+      const document = found.has(digest) ? undefined : await this.manifest(digest)
+      const referrer = document && referrerOf(document)
+      if (referrer?.subject === subject) found.set(digest, referrer.descriptor)
+    }
+    return [...found.values()]
   }
 
   /** Where a blob's bytes lie, for who reads them on another thread; they are not compared. Undefined when there is no blob of that size. */

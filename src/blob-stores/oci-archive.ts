@@ -84,6 +84,10 @@ export class OciArchive implements BlobStore {
     return this.layout.get(blob)
   }
 
+  referrers(subject: Digest): Promise<Descriptor[]> {
+    return this.layout.referrers(subject)
+  }
+
   tags(): Promise<string[]> {
     return this.layout.tags()
   }

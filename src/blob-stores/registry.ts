@@ -1,6 +1,8 @@
 /** One repository of a registry, by the OCI distribution specification 1.1. */
 import * as v from 'valibot'
+import { referrerOf } from '../documents/artifact.js'
 import { asDockers } from '../documents/docker-manifest.js'
+import { MAX_DOCUMENT } from '../documents/json.js'
 import { INDEX_TYPE, MANIFEST_TYPE } from '../documents/oci-manifest.js'
 import { aborted, ImageError } from '../errors.js'
 import type { BlobStore, PutOptions } from '../model/blob-store.js'
@@ -16,6 +18,7 @@ import { retrying } from '../registry/retry.js'
 import { bytesBody } from '../registry/sending.js'
 import { type Access, expectStatus, type RegistryOptions, Session } from '../registry/session.js'
 import { expectDigest, Uploads } from '../registry/upload.js'
+import { type AskOptions, Referrers } from './referrers.js'
 
 /** What a manifest or an index may be. */
 const MANIFEST_TYPES = [
@@ -25,7 +28,7 @@ const MANIFEST_TYPES = [
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ]
 /** The size that registries must at least take (distribution spec, "Pushing Manifests"), and commonly take at most. */
-const LARGEST_MANIFEST = 4 << 20
+const LARGEST_MANIFEST = MAX_DOCUMENT
 /** As many as a registry gives in one answer, and how large that may be. */
 const MANY_TAGS = 1000
 const LARGEST_LIST = 1 << 20
@@ -61,6 +64,7 @@ export class RegistryStore implements BlobStore {
   /** Whether it is known to take manifests of OCI. */
   private takesKind = false
   private readonly tagged: { manifest: Document; tag: string }[] = []
+  private readonly referring: Referrers
 
   /**
    * @param name as people name it, without secrets
@@ -82,6 +86,7 @@ export class RegistryStore implements BlobStore {
     this.session = shared ?? new Session(host, options, signal, patience)
     this.access = { repository, scopes: [`repository:${repository}:pull,push`] }
     this.uploads = new Uploads(this.session, this.access)
+    this.referring = new Referrers(name, (...request) => this.ask(...request), this.session.retry)
   }
 
   private readonly session: Session
@@ -158,6 +163,10 @@ export class RegistryStore implements BlobStore {
     }
   }
 
+  referrers(subject: Digest): Promise<Descriptor[]> {
+    return this.referring.list(subject)
+  }
+
   async canMount(blob: Descriptor): Promise<boolean> {
     const { mountFrom } = this.options
     if (mountFrom === undefined || mountFrom === this.access.repository) return false
@@ -184,21 +193,25 @@ export class RegistryStore implements BlobStore {
     if (tag !== undefined && !isTag(tag))
       throw this.invalid('DESTINATION_INVALID', 'a tag', JSON.stringify(brief(tag)))
     // Tags come last, and whether the kind is taken shows only when one is sent.
-    const stored = tag === undefined || !this.takesKind ? await this.offer(manifest) : manifest
+    const isOffered = tag === undefined || !this.takesKind || referrerOf(manifest) !== undefined
+    const stored = isOffered ? await this.offer(manifest) : manifest
     if (tag !== undefined) this.tagged.push({ manifest: stored, tag })
     return stored
   }
 
-  /** By its digest; where it is refused, as Docker's. */
+  /** By its digest; where it is refused, as Docker's, which have no subject. */
   private async offer(manifest: Document): Promise<Document> {
     const answer = await this.send(manifest, manifest.descriptor.digest)
-    const older = REFUSALS.includes(answer.status) ? asDockers(manifest) : undefined
+    const referrer = referrerOf(manifest)
+    const isRefused = REFUSALS.includes(answer.status) && referrer === undefined
+    const older = isRefused ? asDockers(manifest) : undefined
     if (older !== undefined) {
       const second = await this.send(older, older.descriptor.digest)
       if (TAKEN.includes(second.status)) return older
     }
     expectTaken(answer, manifest)
     this.takesKind = true
+    if (referrer !== undefined) this.referring.note(referrer.subject, referrer.descriptor, answer)
     return manifest
   }
 
@@ -207,6 +220,7 @@ export class RegistryStore implements BlobStore {
 
   async publish(): Promise<void> {
     this.check()
+    await this.referring.publish()
     for (let next = this.tagged[0]; next !== undefined; next = this.tagged[0]) {
       expectTaken(await this.send(next.manifest, next.tag), next.manifest, next.tag)
       this.tagged.shift()
@@ -229,7 +243,7 @@ export class RegistryStore implements BlobStore {
   private ask(
     method: 'GET' | 'HEAD' | 'PUT',
     path: string,
-    { headers, body, limit }: { headers?: Record<string, string>; body?: Buffer; limit?: number } = {},
+    { headers, body, limit }: AskOptions = {},
   ): Promise<Answer> {
     const { session, access } = this
     return retrying(session.retry, async () => {

@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { isDigest } from '../model/digest.js'
+import { isReferrersTag, referrerOf } from './artifact.js'
 import { parseDocument } from './json.js'
 import { type Annotations, DESCRIPTOR, documentOf, INDEX_TYPE, MANIFEST_TYPE } from './oci-manifest.js'
 
@@ -21,6 +22,7 @@ const ENTRY = v.looseObject({
   digest: v.string(),
   size: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   annotations: v.nullish(v.record(v.string(), v.string())),
+  artifactType: v.nullish(v.string()),
 })
 const INDEX = v.pipe(
   v.custom<object>((index) => !Array.isArray(index), 'Invalid type: Expected Object but received Array'),
@@ -82,12 +84,13 @@ export function tagsOf({ manifests }: Index): string[] {
 
 /**
  * The entry that a tag means: of that name, of that whole reference, or of a whole reference with that tag when only
- * one has it. Without a tag: the only image, else the one that was put without a tag.
+ * one has it. Without a tag: the only image, else the one that was put without a tag; what is about an image is none.
  */
 export function findEntry({ manifests }: Index, tag: string | undefined): IndexEntry | undefined {
   if (tag === undefined) {
-    if (manifests.length === 1) return manifests[0]
-    const untagged = manifests.filter((entry) => entry.annotations?.[REF_NAME] === undefined)
+    const images = manifests.length === 1 ? manifests : manifests.filter(isImage)
+    if (images.length === 1) return images[0]
+    const untagged = images.filter((entry) => entry.annotations?.[REF_NAME] === undefined)
     return untagged.find(isUntagged) ?? only(untagged)
   }
   const named = (key: string): IndexEntry | undefined =>
@@ -110,7 +113,7 @@ export function withManifests(index: Index, put: ReadonlyMap<string, PutManifest
   const untagged = all.filter(
     ({ document, tag }) => tag === undefined && !within.has(document.descriptor.digest),
   )
-  const replaces = untagged.some(({ document }) => !isReferrer(document.bytes))
+  const replaces = untagged.some(({ document }) => referrerOf(document) === undefined)
   const others = index.manifests.filter((entry) => {
     const name = entry.annotations?.[REF_NAME]
     return name === undefined ? !(replaces && isUntagged(entry)) : !tags.has(name)
@@ -199,13 +202,15 @@ function isUntagged(entry: IndexEntry): boolean {
   return entry.annotations?.[UNTAGGED] !== undefined
 }
 
-/** Whether it is about another manifest: a signature, an attestation ("Image Manifest", `subject`). */
-function isReferrer(bytes: Buffer): boolean {
-  return v.safeParse(v.looseObject({ subject: v.looseObject({}) }), tryParse(bytes)).success
+/** Whether it is not about another manifest, as far as the index tells. */
+function isImage({ artifactType, annotations }: IndexEntry): boolean {
+  return artifactType == null && !isReferrersTag(annotations?.[REF_NAME] ?? '')
 }
 
-function untaggedEntry({ document: { descriptor, bytes } }: PutManifest): IndexEntry {
-  if (isReferrer(bytes)) return { ...descriptor }
+function untaggedEntry({ document }: PutManifest): IndexEntry {
+  const referrer = referrerOf(document)
+  if (referrer !== undefined) return { ...referrer.descriptor }
+  const { descriptor } = document
   return { ...descriptor, annotations: { ...descriptor.annotations, [UNTAGGED]: 'true' } }
 }
 

@@ -3,6 +3,7 @@
  * layout, an OCI archive. Every verb waits for no longer than the signal that its store was opened with.
  */
 import type { Descriptor, Document } from './descriptor.js'
+import type { Digest } from './digest.js'
 
 export interface BlobReader {
   /** As people name it, with its transport; without secrets. */
@@ -21,6 +22,13 @@ export interface BlobReader {
    * @throws ImageError IMAGE_INVALID
    */
   get(blob: Descriptor): AsyncIterable<Uint8Array>
+  /**
+   * The manifests that say they are about this one: signatures, SBOMs, attestations (OCI image specification 1.1,
+   * `subject`). Whether they are there, and say so, is seen when they are read.
+   * @returns none for a manifest that is not there
+   * @throws ImageError IMAGE_INVALID
+   */
+  referrers(subject: Digest): Promise<readonly Descriptor[]>
 }
 
 export interface PutOptions {
@@ -45,7 +53,8 @@ export interface BlobStore extends BlobReader {
    */
   put(blob: Descriptor, content: string | Buffer, options?: PutOptions): Promise<void>
   /**
-   * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put.
+   * Puts a manifest or an index whose blobs and manifests are all there. Any number may be put. One with a subject is
+   * among its referrers when it is published.
    * @param tag what it is to be called; undefined: it is there by digest alone. Tags appear with {@link publish}.
    * @returns what it is there: another one that says the same, where that kind is not taken
    */
@@ -55,7 +64,7 @@ export interface BlobStore extends BlobReader {
    * published. {@link publish} does it when it was not done.
    */
   finish(): Promise<void>
-  /** Makes the tags that were put visible. Until then the store is as before, but for blobs. */
+  /** Makes the tags that were put visible, and referrers before them. Until then the store is as before, but for blobs. */
   publish(): Promise<void>
   /** Lets go of everything; what was not published does not appear, and nothing is left of it but whole blobs. */
   close(): Promise<void>

@@ -7,6 +7,8 @@ export interface Descriptor {
   /** Bytes. */
   size: number
   annotations?: Record<string, string>
+  /** Of a manifest that is no image: what it is. */
+  artifactType?: string
 }
 
 /** A blob that is small enough to be held: a manifest, an index, an image config. */

@@ -7,6 +7,7 @@ import { RegistryStore } from '../../src/blob-stores/registry.js'
 import type { Descriptor } from '../../src/model/descriptor.js'
 import { parseReference } from '../../src/registry/reference.js'
 import { skipWithout } from '../support/clients.js'
+import { startListingRegistry } from '../support/listing-registry.js'
 import { startRegistry } from '../support/registry.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { blobStoreSuite, type Place } from './suite.js'
@@ -39,24 +40,26 @@ function newArchive(): Promise<Place> {
   })
 }
 
-function newRepository(): Promise<Place> {
-  const name = `${registry.host}/behaviours/repository-${count++}`
+/** @param host of the registry @param damage changes what it has */
+const newRepository = (host: string, damage: Place['damage']) => (): Promise<Place> => {
+  const name = `${host}/behaviours/repository-${count++}`
   const open = async (signal = new AbortController().signal): Promise<RegistryStore> => {
-    const store = new RegistryStore(`docker://${name}`, parseReference(name)!, {}, signal, { firstWait: 1 })
+    // What the suite reads without a tag is what the store was opened with.
+    const store = new RegistryStore(`docker://${name}`, parseReference(`${name}:none`)!, {}, signal, {
+      firstWait: 1,
+    })
     // Nothing is opened until something is asked for.
     await store.manifest('none')
     return store
   }
-  return Promise.resolve({
-    open,
-    read: open,
-    damage: ({ digest }: Descriptor) => {
-      const hex = digest.slice('sha256:'.length)
-      const path = join(root, 'registry/data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
-      // It serves only manifests that it can read: another size is the least that can be wrong.
-      flip(path, readFileSync(path).indexOf('"size":') + '"size":'.length)
-    },
-  })
+  return Promise.resolve({ open, read: open, damage })
+}
+
+function damageBlob({ digest }: Descriptor): void {
+  const hex = digest.slice('sha256:'.length)
+  const path = join(root, 'registry/data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
+  // It serves only manifests that it can read: another size is the least that can be wrong.
+  flip(path, readFileSync(path).indexOf('"size":') + '"size":'.length)
 }
 
 function flip(path: string, at: number): void {
@@ -65,6 +68,17 @@ function flip(path: string, at: number): void {
   writeFileSync(path, bytes)
 }
 
-blobStoreSuite('an image layout', newLayout, { keeps: true })
-blobStoreSuite('an image archive', newArchive, { keeps: false })
-blobStoreSuite('a repository of a registry', newRepository, { keeps: true, skip: withoutRegistry })
+blobStoreSuite('an image layout', newLayout, { keeps: true, tagless: true })
+blobStoreSuite('an image archive', newArchive, { keeps: false, tagless: true })
+blobStoreSuite('a repository of a registry', newRepository(registry.host, damageBlob), {
+  ...{ keeps: true, tagless: false, skip: withoutRegistry },
+})
+
+const listing = await startListingRegistry()
+blobStoreSuite(
+  'a repository of a registry that lists referrers',
+  newRepository(listing.host, listing.damage),
+  {
+    ...{ keeps: true, tagless: false },
+  },
+)

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { artifactDocument, EMPTY_CONFIG } from '../../src/documents/artifact.js'
 import { ImageError } from '../../src/errors.js'
 import type { BlobReader, BlobStore } from '../../src/model/blob-store.js'
 import type { Descriptor, Document } from '../../src/model/descriptor.js'
@@ -23,6 +24,8 @@ export interface Place {
 export interface Traits {
   /** Whether what was published before is still there when a store is opened to write. */
   keeps: boolean
+  /** Whether images need no tag. */
+  tagless: boolean
   /** Why it cannot be tried here. */
   skip?: string | false
 }
@@ -59,6 +62,29 @@ export function makeImage(layerSizes: readonly number[] = [1000, 300_000]): Test
   return { config, layers, manifest: blobOf(bytes, MANIFEST) }
 }
 
+/** A manifest of one blob that is about another. */
+export function makeArtifact(subject: Descriptor, content: string): { blob: Blob; manifest: Document } {
+  const blob = blobOf(Buffer.from(content), 'text/plain')
+  const annotations = { content }
+  const manifest = artifactDocument('application/vnd.test', blob.descriptor, subject, annotations)
+  return { blob, manifest }
+}
+
+/** Puts an artifact with its blobs; nothing is published. @returns how it is listed */
+export async function putArtifact(
+  store: BlobStore,
+  { blob, manifest }: { blob: Blob; manifest: Document },
+): Promise<Descriptor> {
+  await store.put(EMPTY_CONFIG.descriptor, EMPTY_CONFIG.bytes)
+  await store.put(blob.descriptor, blob.bytes)
+  await store.putManifest(manifest, undefined)
+  return {
+    ...manifest.descriptor,
+    artifactType: 'application/vnd.test',
+    annotations: { content: blob.bytes.toString() },
+  }
+}
+
 export function makeIndex(manifests: readonly Document[]): Document {
   const named = manifests.map(({ descriptor }) => descriptor)
   return blobOf(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: INDEX, manifests: named })), INDEX)
@@ -88,7 +114,7 @@ export function hasCode(code: string): (error: unknown) => boolean {
 export function blobStoreSuite(
   kind: string,
   newPlace: () => Promise<Place>,
-  { keeps, skip = false }: Traits,
+  { keeps, tagless, skip = false }: Traits,
 ): void {
   const scratch = scratchDirectory()
 
@@ -188,6 +214,74 @@ export function blobStoreSuite(
           assert.deepEqual(await reader.manifest(manifest.descriptor.digest), manifest)
           assert.deepEqual(await bytesOf(reader.get(layers[1]!.descriptor)), layers[1]!.bytes)
         }
+      })
+    })
+
+    test('a manifest about another is among its referrers, with its type and annotations', async () => {
+      const place = await newPlace()
+      const [image, other] = [makeImage(), makeImage()]
+      const [one, two] = ['one', 'two'].map((text) => makeArtifact(image.manifest.descriptor, text))
+      const about = makeArtifact(one!.manifest.descriptor, 'three')
+      const expected: Descriptor[] = []
+      await publish(place, async (store) => {
+        await putImage(store, other, 'other')
+        await putImage(store, image, 'v1')
+        expected.push(await putArtifact(store, one!), await putArtifact(store, two!))
+        // The same once more is the same.
+        await putArtifact(store, one!)
+        await putArtifact(store, about)
+      })
+      await reading(place, async (reader) => {
+        const found = await reader.referrers(image.manifest.descriptor.digest)
+        const byDigest = (a: Descriptor, b: Descriptor): number => (a.digest < b.digest ? -1 : 1)
+        assert.deepEqual(found.toSorted(byDigest), expected.toSorted(byDigest))
+        const [again] = await reader.referrers(one!.manifest.descriptor.digest)
+        assert.equal(again?.digest, about.manifest.descriptor.digest)
+        assert.deepEqual(await reader.manifest(about.manifest.descriptor.digest), about.manifest)
+        assert.deepEqual(await bytesOf(reader.get(one!.blob.descriptor)), one!.blob.bytes)
+        for (const { manifest } of [other, about])
+          assert.deepEqual(await reader.referrers(manifest.descriptor.digest), [])
+        assert.deepEqual(await reader.referrers(digestOf(Buffer.from('none'))), [])
+        assert.deepEqual(await reader.manifest('v1'), image.manifest)
+      })
+    })
+
+    test('referrers that are there stay when others are put', async () => {
+      const place = await newPlace()
+      const image = makeImage()
+      const artifacts = ['one', 'two', 'three'].map((text) => makeArtifact(image.manifest.descriptor, text))
+      await publish(place, async (store) => {
+        await putImage(store, image, 'v1')
+        await putArtifact(store, artifacts[0]!)
+      })
+      const stores = [await place.open(), await place.open()]
+      for (const [i, store] of stores.entries()) {
+        await putImage(store, image, 'v1')
+        await putArtifact(store, artifacts[i + 1]!)
+      }
+      for (const store of stores) {
+        await store.publish()
+        await store.close()
+      }
+      const kept = keeps ? artifacts : artifacts.slice(2)
+      await reading(place, async (reader) => {
+        const found = await reader.referrers(image.manifest.descriptor.digest)
+        assert.deepEqual(
+          new Set(found.map(({ digest }) => digest)),
+          new Set(kept.map(({ manifest }) => manifest.descriptor.digest)),
+        )
+      })
+    })
+
+    test('the only image needs no tag, whatever is attached to it', async () => {
+      const place = await newPlace()
+      const image = makeImage()
+      await publish(place, async (store) => {
+        await putImage(store, image, tagless ? undefined : 'none')
+        await putArtifact(store, makeArtifact(image.manifest.descriptor, 'one'))
+      })
+      await reading(place, async (reader) => {
+        assert.deepEqual(await reader.manifest(undefined), image.manifest)
       })
     })
 
@@ -317,6 +411,7 @@ export function blobStoreSuite(
       await assert.rejects(store.publish(), refused)
       await assert.rejects(bytesOf(reader.get(image.layers[0]!.descriptor)), refused)
       await assert.rejects(reader.manifest('v1'), refused)
+      await assert.rejects(reader.referrers(image.manifest.descriptor.digest), refused)
       await store.close()
       await reader.close()
       await assert.rejects(place.open(AbortSignal.abort()), refused)

@@ -28,6 +28,7 @@ test('layers are read few at a time, equal ones once, and none when the build is
   })
   over.catch(() => {})
   const store: BlobReader = {
+    referrers: async () => [],
     name: 'store',
     manifest: async () => manifest,
     async *get({ digest }) {
