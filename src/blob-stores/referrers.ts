@@ -6,7 +6,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { referrersTag } from '../documents/artifact.js'
 import { MAX_DOCUMENT } from '../documents/json.js'
-import { INDEX_TYPE } from '../documents/oci-manifest.js'
+import { INDEX_TYPE, MANIFEST_TYPES } from '../documents/oci-manifest.js'
 import { MAX_REFERRERS, referrersIn, withReferrers } from '../documents/referrers-index.js'
 import { aborted, ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -99,7 +99,8 @@ export class Referrers {
     subject: Digest,
   ): Promise<{ index: Document | undefined; condition: Record<string, string> }> {
     const tag = referrersTag(subject)
-    const options = { headers: { accept: INDEX_TYPE }, limit: MAX_DOCUMENT }
+    // Who asks for indexes alone is told by some that there is nothing, where there is something else.
+    const options = { headers: { accept: MANIFEST_TYPES.join(', ') }, limit: MAX_DOCUMENT }
     const answer = await this.ask('GET', `manifests/${tag}`, options)
     if (answer.status === 404) return { index: undefined, condition: { 'if-none-match': '*' } }
     expectStatus(answer, [200], `get the referrers ${tag}`)

@@ -3,7 +3,7 @@ import * as v from 'valibot'
 import { referrerOf } from '../documents/artifact.js'
 import { asDockers } from '../documents/docker-manifest.js'
 import { MAX_DOCUMENT } from '../documents/json.js'
-import { INDEX_TYPE, MANIFEST_TYPE } from '../documents/oci-manifest.js'
+import { MANIFEST_TYPE, MANIFEST_TYPES } from '../documents/oci-manifest.js'
 import { aborted, ImageError } from '../errors.js'
 import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -20,13 +20,6 @@ import { type Access, expectStatus, type RegistryOptions, Session } from '../reg
 import { expectDigest, Uploads } from '../registry/upload.js'
 import { type AskOptions, Referrers } from './referrers.js'
 
-/** What a manifest or an index may be. */
-const MANIFEST_TYPES = [
-  MANIFEST_TYPE,
-  INDEX_TYPE,
-  'application/vnd.docker.distribution.manifest.v2+json',
-  'application/vnd.docker.distribution.manifest.list.v2+json',
-]
 /** The size that registries must at least take (distribution spec, "Pushing Manifests"), and commonly take at most. */
 const LARGEST_MANIFEST = MAX_DOCUMENT
 /** As many as a registry gives in one answer, and how large that may be. */

@@ -7,6 +7,13 @@ import { type Digest, digestOf, isDigest } from '../model/digest.js'
 
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 export const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
+/** What a manifest or an index may be. */
+export const MANIFEST_TYPES = [
+  MANIFEST_TYPE,
+  INDEX_TYPE,
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+]
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
 const LAYER_TYPE: Record<BlobKind, string> = {
   none: 'application/vnd.oci.image.layer.v1.tar',
