@@ -25,7 +25,8 @@ import {
 import { repoTagProblem } from './registry/repo-tag.js'
 import type { ConfImage } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
-import { type Finished, layersAt } from './writers/written.js'
+import type { AttachOptions } from './writers/attach.js'
+import { type Attach, type Finished, layersAt } from './writers/written.js'
 
 /**
  * Builds the image that a configuration describes, and writes or delivers it.
@@ -114,11 +115,21 @@ export function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit
 export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   checkOptions(options)
   const names = namesOf(options.repoTag)
-  return inBuild(options, (build) => {
+  return inBuild(options, async (build) => {
     for (const name of names) checkRepoTag(name, true, build)
+    const { referrers } = options
+    const attach = await attachments({ referrers }, build)
     const opening = build.openImage(options.image)
-    return deliver(names.length === 0 ? opening : opening.then((image) => ({ ...image, names })), [], build)
+    const named = names.length === 0 ? opening : opening.then((image) => ({ ...image, names }))
+    return deliver(named, [], { ...build, attach })
   })
+}
+
+/** @throws ImageError OPTION_INVALID */
+async function attachments(options: AttachOptions, build: Build): Promise<Attach | undefined> {
+  if (Object.values(options).every((value) => value === undefined)) return undefined
+  const { attachWith } = await import('./writers/attach.js')
+  return attachWith(options, build)
 }
 
 /** @param own layers that are known before the image is: their checksum passes need not wait for it */

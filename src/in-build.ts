@@ -58,6 +58,7 @@ export async function inBuild<T>(
         level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
       },
       annotations: options.annotations,
+      attach: undefined,
       destinations,
       written,
       digestFile,

@@ -81,6 +81,8 @@ export interface IndexOptions extends Omit<BuildOptions, 'conf' | 'output' | 'kn
 export interface CopyOptions extends DeliveryOptions {
   /** An image, named as destinations are. */
   image: string
+  /** Whether what is about the image comes along: signatures, SBOMs, attestations, and what is about these. */
+  referrers?: boolean | undefined
 }
 
 /** How layers are compressed where they go as blobs, which is everywhere but in a docker-archive. */
@@ -155,6 +157,14 @@ export interface DestinationResult {
   present?: Amount
   /** What runs the image, for a shell. */
   command?: string
+  /** What was attached to it there, where that was asked for. */
+  attached?: readonly Attachment[]
+}
+
+/** A manifest that is about an image's. */
+export interface Attachment {
+  digest: Digest
+  artifactType?: string
 }
 
 export interface Amount {

@@ -3,6 +3,10 @@ import type { Command } from 'commander'
 import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
 import { run } from './run.js'
 
+interface CopyArguments extends DeliveryArguments {
+  referrers?: boolean
+}
+
 export function copyCommand(program: Command, setStatus: (status: number) => void): void {
   addDeliveryOptions(
     program
@@ -10,9 +14,11 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
       .description('Copies an image; layers that are blobs already stay as they are.')
       .argument('<image>', 'an image, named as destinations are'),
   )
+    .optionsGroup('Attestations:')
+    .option('--referrers', 'copy what is about the image, too: signatures, SBOMs, attestations')
     .exitOverride()
     .allowExcessArguments(false)
-    .action(async (image: string, given: DeliveryArguments) => {
+    .action(async (image: string, given: CopyArguments) => {
       const action = (signal: AbortSignal): Promise<void> =>
         deliver(
           given,
@@ -23,7 +29,7 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
               return dryRun({ ...options, image })
             }
             const { copyImage } = await import('../build-image.js')
-            return copyImage({ ...options, image })
+            return copyImage({ ...options, image, referrers: given.referrers })
           },
           [image],
         )

@@ -49,7 +49,7 @@ export async function inspect(
     image: name,
     names: image.names,
     imageId: descriptor.digest,
-    ...(image.manifest === undefined ? {} : { manifest: blobOf(image.manifest) }),
+    ...(image.stored && { manifest: blobOf(image.stored.manifest.descriptor) }),
     ...config,
     storeDir,
     layers,

@@ -1,6 +1,7 @@
 /** What every source gives and every destination takes. */
 
-import type { Descriptor, Document } from './descriptor.js'
+import type { BlobReader } from './blob-store.js'
+import type { Document } from './descriptor.js'
 import type { Digest } from './digest.js'
 import type { Layer } from './layer.js'
 
@@ -16,8 +17,8 @@ export interface Image {
   readonly names: readonly string[]
   /** Of the members of its docker-archive, in whole seconds since the epoch. */
   readonly mtime: number
-  /** Of its manifest, where it has one already. */
-  readonly manifest?: Descriptor
+  /** Where it is in a blob store already. */
+  readonly stored?: { store: BlobReader; manifest: Document }
   /** The image config, whose digest is the image ID. @param diffIds of all layers, in order */
   config(diffIds: readonly Digest[]): Document
 }

@@ -62,7 +62,7 @@ export async function openStoredImage(
     known.set(key, layer)
     return layer
   })
-  return { layers, names, mtime: 0, manifest: document.descriptor, config: () => config }
+  return { layers, names, mtime: 0, stored: { store, manifest: document }, config: () => config }
 }
 
 /** The manifest of an image for this machine. */

@@ -4,11 +4,12 @@
  * have to be sent the largest go first.
  */
 import { rmSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import pLimit, { type LimitFunction } from 'p-limit'
 import { saveBlob } from '../blob-stores/save-blob.js'
 import { isProvenBy } from '../cache/layer-keys.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
-import { layerType, manifestDocument } from '../documents/oci-manifest.js'
+import { layerType, MANIFEST_TYPE, manifestDocument, parseManifest } from '../documents/oci-manifest.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { BlobCompression } from '../model/compression.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -22,7 +23,7 @@ import { compressionFor, copied, type KnownBlob, ON_THEIR_WAY, recallBlob } from
 import { checkLayerCount } from './docker-archive.js'
 import { LargestFirst } from './largest-first.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
-import type { AtDestination, Finished, WriteContext } from './written.js'
+import type { AtDestination, Finished, KnownImage, WriteContext } from './written.js'
 
 export type Outcome = 'uploaded' | 'mounted' | 'skipped'
 
@@ -37,10 +38,10 @@ export interface Delivered {
 }
 
 /** An image whose layers every store has. */
-export interface DeliveredImage {
-  config: Document
+export interface DeliveredImage extends KnownImage {
   layers: LayerResult[]
   delivered: readonly Delivered[]
+  manifest: Document
 }
 
 /** @throws ImageError; stores then have no manifest that they did not have before */
@@ -49,13 +50,19 @@ export async function writeByDigest(
   destinations: readonly ByDigest[],
   context: WriteContext,
 ): Promise<Finished> {
-  const [{ config, layers, delivered }] = await deliverImages([image] as const, destinations, context)
+  const [known] = await deliverImages([image] as const, destinations, context)
+  const { config, layers, delivered } = known
   const outcomes = new Map<Destination, AtDestination>()
-  for (const [i, { store, tags }] of destinations.entries()) {
-    const manifest = await putImage(store, config, delivered, tags, context)
+  for (const [i, destination] of destinations.entries()) {
+    const { store, tags } = destination
+    const { descriptor } = await putImage(store, known, tags)
+    const attached = await context.attach?.(known, descriptor, destination)
     await store.finish()
-    const result = { manifestDigest: manifest.descriptor.digest, ...sumUp(delivered, i) }
-    outcomes.set(destinations[i]!, { result, layers: deliveredTo(delivered, i) })
+    const result = {
+      ...{ manifestDigest: descriptor.digest, ...sumUp(delivered, i) },
+      ...(attached === undefined ? {} : { attached }),
+    }
+    outcomes.set(destination, { result, layers: deliveredTo(delivered, i) })
   }
   return {
     imageId: config.descriptor.digest,
@@ -99,7 +106,7 @@ export async function deliverImages<const Images extends readonly Image[]>(
     })
     const config = image.config(delivered.map(({ diffId }) => diffId))
     const layers = delivered.map(({ diffId, size }, i) => ({ source: image.layers[i]!.source, diffId, size }))
-    all.push({ config, layers, delivered })
+    all.push({ image, config, layers, delivered, manifest: manifestOf(image, config, delivered, context) })
   }
   const delivered = all.flatMap((image) => image.delivered)
   const isMade = delivered.some(({ outcomes }) => outcomes.includes('uploaded'))
@@ -115,14 +122,30 @@ export async function deliverImages<const Images extends readonly Image[]>(
 /** Puts an image's config and manifest. @returns the manifest as it is there */
 export async function putImage(
   store: BlobStore,
-  config: Document,
-  delivered: readonly Delivered[],
+  { config, manifest }: DeliveredImage,
   tags: readonly string[],
-  { annotations }: WriteContext,
 ): Promise<Document> {
   if (!(await store.has(config.descriptor))) await store.put(config.descriptor, config.bytes)
+  return putTagged(store, manifest, tags)
+}
+
+/** The image's own manifest, where it has one that says what a new one would: what is about it names its digest. */
+function manifestOf(
+  { stored }: Image,
+  config: Document,
+  delivered: readonly Delivered[],
+  { annotations = {} }: WriteContext,
+): Document {
   const descriptors = delivered.map(({ descriptor }) => descriptor)
-  return putTagged(store, manifestDocument(config.descriptor, descriptors, annotations), tags)
+  if (stored !== undefined && Object.keys(annotations).length === 0) {
+    const before = parseManifest(stored.manifest, stored.store.name)
+    const isKept = isDeepStrictEqual(
+      [stored.manifest.descriptor.mediaType, before.config.digest, before.layers],
+      [MANIFEST_TYPE, config.descriptor.digest, descriptors],
+    )
+    if (isKept) return stored.manifest
+  }
+  return manifestDocument(config.descriptor, descriptors, annotations)
 }
 
 /** Puts a manifest or an index under all tags, or by its digest. @returns what it is there */

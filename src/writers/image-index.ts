@@ -5,7 +5,7 @@ import { ImageError } from '../errors.js'
 import type { ByDigest } from '../model/destination.js'
 import { digestOf } from '../model/digest.js'
 import type { Image } from '../model/image.js'
-import type { DestinationResult, IndexResult } from '../options.js'
+import type { Attachment, DestinationResult, IndexResult } from '../options.js'
 import { deliveredTo, deliverImages, publishAll, putImage, putTagged, sumUp } from './by-digest.js'
 import { layersAt, type WriteContext } from './written.js'
 
@@ -28,15 +28,22 @@ export async function writeIndex(
   let manifests: IndexResult['images'][number]['manifestDigest'][] = []
   for (const [i, { name, store, tags }] of destinations.entries()) {
     const entries = []
-    for (const [j, { config, delivered }] of all.entries()) {
-      const { descriptor } = await putImage(store, config, delivered, [], context)
+    const attached: Attachment[] = []
+    for (const [j, image] of all.entries()) {
+      const { descriptor } = await putImage(store, image, [])
       entries.push({ descriptor, platform: platforms[j]! })
+      attached.push(...((await context.attach?.(image, descriptor, { name, store })) ?? []))
     }
     const index = await putTagged(store, indexDocument(entries, context.annotations), tags)
     await store.finish()
     if (i === 0) manifests = entries.map(({ descriptor }) => descriptor.digest)
     const delivered = all.flatMap((image) => image.delivered)
-    results.push({ name, manifestDigest: index.descriptor.digest, ...sumUp(delivered, i) })
+    results.push({
+      name,
+      manifestDigest: index.descriptor.digest,
+      ...sumUp(delivered, i),
+      ...(context.attach && { attached }),
+    })
   }
   return {
     result: {

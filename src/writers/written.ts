@@ -1,11 +1,14 @@
 /** What writers are given, and what they tell. */
 import type { LayerMemory } from '../cache/layer-memory.js'
 import type { Annotations } from '../documents/oci-manifest.js'
+import type { BlobStore } from '../model/blob-store.js'
 import type { BlobCompression } from '../model/compression.js'
+import type { Descriptor, Document } from '../model/descriptor.js'
 import type { Destination } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Emit } from '../model/events.js'
-import type { DestinationResult, LayerAt, LayerResult } from '../options.js'
+import type { Image } from '../model/image.js'
+import type { Attachment, DestinationResult, LayerAt, LayerResult } from '../options.js'
 import type { Workshop } from '../pool/workshop.js'
 import type { ChecksumPasses } from './checksum-passes.js'
 import type { UnderWay } from './under-way.js'
@@ -25,6 +28,8 @@ export interface WriteContext {
   annotations: Annotations | undefined
   /** How blobs are made; undefined: as the destinations have it. */
   compression: BlobCompression | undefined
+  /** Attaches what is asked for to an image whose manifest was put. */
+  attach: Attach | undefined
   signal: AbortSignal
 }
 
@@ -46,6 +51,23 @@ export function layersAt(
     destinations: named.map(({ name, layers }) => ({ name, ...layers[i]! })),
   }))
 }
+
+/** An image whose layers are known. */
+export interface KnownImage {
+  image: Image
+  config: Document
+  layers: readonly LayerResult[]
+}
+
+/**
+ * @param subject the manifest as it is at the destination
+ * @returns what is attached there now, seen by nobody until it is published @throws ImageError
+ */
+export type Attach = (
+  image: KnownImage,
+  subject: Descriptor,
+  to: { name: string; store: BlobStore },
+) => Promise<readonly Attachment[]>
 
 /** An image that is at one or several destinations, whole, but for its name. */
 export interface Finished {
