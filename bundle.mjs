@@ -32,7 +32,7 @@ await build({
   // Large, optional or late: they are loaded when they are needed.
   external: [
     ...['@napi-rs/nice', 'undici', '@redis/client', '@bokuweb/zstd-wasm', 'bcryptjs', 'zstddec'],
-    ...['xz-decompress', 'unbzip2-stream'],
+    ...['xz-decompress', 'unbzip2-stream', '@cyclonedx/cyclonedx-library', 'packageurl-js'],
   ],
   plugins: [onlyOurs],
   // A CommonJS file has no import.meta.

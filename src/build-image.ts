@@ -38,8 +38,9 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   checkOptions(options)
   const readFrom = typeof options.conf === 'string' ? [{ name: 'the configuration', path: options.conf }] : []
   const run = async (build: Build): Promise<BuildResult> => {
+    const attach = await attachments(options, build)
     const { own, whole } = await openImage(options.conf, options, build)
-    return deliver(whole, own, build)
+    return deliver(whole, own, { ...build, attach })
   }
   return inBuild(options, run, readFrom)
 }
@@ -75,10 +76,11 @@ export async function buildIndex(options: IndexOptions): Promise<IndexResult> {
     options,
     async (build) => {
       const stores = ofShape(build.destinations, 'by-digest')
+      const attach = await attachments(options, build)
       const opening = []
       for (const conf of confs) opening.push((await openImage(conf, options, build)).whole)
       const { writeIndex } = await import('./writers/image-index.js')
-      const { result, publish } = await writeIndex(await Promise.all(opening), stores, build)
+      const { result, publish } = await writeIndex(await Promise.all(opening), stores, { ...build, attach })
       await build.digestFile?.finish(result.manifestDigest)
       await publish()
       await build.digestFile?.publish(build.signal)
@@ -117,8 +119,7 @@ export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   const names = namesOf(options.repoTag)
   return inBuild(options, async (build) => {
     for (const name of names) checkRepoTag(name, true, build)
-    const { referrers } = options
-    const attach = await attachments({ referrers }, build)
+    const attach = await attachments(options, build)
     const opening = build.openImage(options.image)
     const named = names.length === 0 ? opening : opening.then((image) => ({ ...image, names }))
     return deliver(named, [], { ...build, attach })
@@ -127,9 +128,10 @@ export async function copyImage(options: CopyOptions): Promise<BuildResult> {
 
 /** @throws ImageError OPTION_INVALID */
 async function attachments(options: AttachOptions, build: Build): Promise<Attach | undefined> {
-  if (Object.values(options).every((value) => value === undefined)) return undefined
+  const { referrers, sbom, provenance, signer } = options
+  if (!referrers && !provenance && sbom === undefined && signer === undefined) return undefined
   const { attachWith } = await import('./writers/attach.js')
-  return attachWith(options, build)
+  return attachWith({ referrers, sbom, provenance, signer }, build)
 }
 
 /** @param own layers that are known before the image is: their checksum passes need not wait for it */

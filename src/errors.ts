@@ -26,6 +26,8 @@ export type ErrorCode =
   | 'CACHE_FAILED'
   | 'CACHE_STALE'
   | 'LAYER_FILE_INVALID'
+  | 'SBOM_UNKNOWN'
+  | 'SIGNER_FAILED'
   | 'OUTPUT_TERMINAL'
   | 'OUTPUT_CLOSED'
   | 'OUTPUT_FAILED'

@@ -17,5 +17,6 @@ export type {
   IndexResult,
   ReadOptions,
 } from './options.js'
+export { type SbomOptions, sbomOf } from './sbom-image.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'
 export { type WhyOptions, whyInImage } from './why-image.js'

@@ -1,5 +1,6 @@
 /** What the library is asked for and what it tells; checked here, once, for the command too. */
 import type { Writable } from 'node:stream'
+import { SBOM_FORMATS, type SbomFormat } from './attestations/sbom.js'
 import type { Platform } from './documents/oci-index.js'
 import type { Annotations } from './documents/oci-manifest.js'
 import { ImageError } from './errors.js'
@@ -56,6 +57,13 @@ export interface DeliveryOptions extends ReadOptions {
    * in the same registry. Default: the one that is replaced.
    */
   previous?: string | undefined
+  /** The SBOM that is attached to the image in registries and image layouts. */
+  sbom?: SbomFormat | undefined
+  /**
+   * A line for the shell that signs the image in registries and image layouts: it reads the descriptor of the manifest as
+   * JSON, and prints the path of an image layout, whose manifests are attached.
+   */
+  signer?: string | undefined
   /** A file that the manifest's digest is written to; of docker-archives alone, the image ID. */
   digestFile?: string | undefined
 }
@@ -67,6 +75,8 @@ export interface BuildOptions extends DeliveryOptions {
    * standard input. Or a configuration from {@link parseConf}.
    */
   conf: string | Conf
+  /** Whether the image's provenance is attached to it in registries and image layouts (SLSA, `provenance/v1`). */
+  provenance?: boolean | undefined
   /** Layer files of layers that need no checksum pass, as `stream-layered-image layer` writes them. */
   known?: readonly string[] | undefined
 }
@@ -223,7 +233,7 @@ export interface AmountForeseen {
 /** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
 export function checkOptions(options: DeliveryOptions): void {
   const { output, destinations = [], compression, digestFile } = options
-  const { repoTag, annotations = {} } = options
+  const { repoTag, annotations = {}, sbom, signer } = options
   if (output === undefined && destinations.length === 0)
     throw invalid('destinations', 'an output or a destination', 'neither')
   if (typeof output === 'number' ? !(Number.isInteger(output) && output >= 0) : output && !isWritable(output))
@@ -234,6 +244,9 @@ export function checkOptions(options: DeliveryOptions): void {
   if (![repoTag ?? []].flat().every((name) => typeof name === 'string'))
     throw invalid('repoTag', 'a name, or a list of names', repoTag)
   checkAnnotations(annotations)
+  checkSbomFormat('sbom', sbom)
+  if (signer !== undefined && (typeof signer !== 'string' || signer === ''))
+    throw invalid('signer', 'a line for the shell', signer)
   if (digestFile !== undefined && (typeof digestFile !== 'string' || digestFile === ''))
     throw invalid('digestFile', 'the path of a file', digestFile)
   checkReadOptions(options)
@@ -268,6 +281,12 @@ function checkAnnotations(annotations: unknown): void {
         'keys with values',
         key === '' ? 'a value without a key' : `${key}: ${value}`,
       )
+}
+
+/** @throws ImageError OPTION_INVALID */
+export function checkSbomFormat(option: string, format: SbomFormat | undefined): void {
+  if (format !== undefined && !SBOM_FORMATS.includes(format))
+    throw invalid(option, SBOM_FORMATS.join(', '), format)
 }
 
 /** @throws ImageError OPTION_INVALID */

@@ -9,6 +9,8 @@ export interface StorePath {
   size: number
   /** Without itself. */
   references: readonly string[]
+  /** What it was built from, where that is known. */
+  deriver?: string
 }
 
 /** By path; every reference is one of its paths. */

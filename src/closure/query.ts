@@ -49,13 +49,35 @@ export async function queryClosure(roots: readonly string[], signal?: AbortSigna
     )
   const paths = await nixStore(['--query', '--requisites'], roots, signal, MOST_REFERENCES)
   if (paths === undefined) throw noAnswer('--query --requisites')
+  const all = await describePaths(paths, signal)
+  if (all === undefined) throw noAnswer('--dump-db')
+  return closureOf(roots, all, 'nix-store --dump-db')
+}
+
+/**
+ * What the store knows of those of the paths that are in it and valid.
+ * @returns nothing when Nix does not answer
+ */
+export async function describeKnown(paths: readonly string[], signal?: AbortSignal): Promise<Closure> {
+  const known: string[] = []
+  for (const part of parts(paths.filter((path) => isStorePath(path, nixStoreDir())))) {
+    const invalid = await nixStore(['--check-validity', '--print-invalid'], part, signal)
+    if (invalid === undefined) return new Map()
+    const without = new Set(invalid)
+    known.push(...part.filter((path) => !without.has(path)))
+  }
+  return (await describePaths(known, signal)) ?? new Map()
+}
+
+/** @param paths that are valid @returns undefined when Nix does not answer */
+async function describePaths(paths: readonly string[], signal?: AbortSignal): Promise<Closure | undefined> {
   const all = new Map<string, StorePath>()
   for (const part of parts(paths)) {
     const text = await nixStoreText(['--dump-db'], part, signal, MOST_REFERENCES)
-    if (text === undefined) throw noAnswer('--dump-db')
+    if (text === undefined) return undefined
     for (const [path, entry] of parseRegistration(text, 'nix-store --dump-db')) all.set(path, entry)
   }
-  return closureOf(roots, all, 'nix-store --dump-db')
+  return all
 }
 
 function noAnswer(question: string): ImageError {

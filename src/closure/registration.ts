@@ -33,7 +33,7 @@ export function parseRegistration(text: string, source: string, storeDir = nixSt
     const path = line('a store path', isPath)
     const narHash = parseNarHash(line('a SHA-256', (found) => parseNarHash(found) !== undefined))!
     const size = Number(line('the size of a NAR in bytes', isNumber))
-    line('a deriver, or nothing', (found) => found === '' || isPath(found))
+    const deriver = line('a deriver, or nothing', (found) => found === '' || isPath(found))
     const count = Number(line('how many references there are', isNumber))
     const references: string[] = []
     while (references.length < count) references.push(line('a reference', isPath))
@@ -43,7 +43,10 @@ export function parseRegistration(text: string, source: string, storeDir = nixSt
         'STORE_PATH_INVALID',
         `${source}: line ${at}: expected one NAR hash of ${path}, found ${before.narHash} and ${narHash}`,
       )
-    paths.set(path, { path, narHash, size, references: [...new Set(references)].filter((it) => it !== path) })
+    paths.set(path, {
+      ...{ path, narHash, size, references: [...new Set(references)].filter((it) => it !== path) },
+      ...(deriver === '' ? {} : { deriver }),
+    })
   }
   return paths
 }

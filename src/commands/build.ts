@@ -1,12 +1,14 @@
 /** `stream-layered-image CONF`: the image that a configuration describes. */
 import type { Command } from 'commander'
 import { ImageError } from '../errors.js'
+import { type AttestationArguments, addAttestationOptions, attestations } from './attestation-options.js'
 import { gather } from './closure-arguments.js'
 import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
 import { KnownOption } from './known-option.js'
 import { run } from './run.js'
 
-interface BuildArguments extends DeliveryArguments {
+interface BuildArguments extends DeliveryArguments, AttestationArguments {
+  provenance?: boolean
   repo_tag?: string[]
   known?: string[]
 }
@@ -31,7 +33,8 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
       'a layer file, whose layer needs no checksum pass; may be repeated',
       (file: string, before: string[] = []) => [...before, file],
     )
-  addDeliveryOptions(program)
+  addAttestationOptions(addDeliveryOptions(program))
+    .option('--provenance', 'attach how the image was made, as SLSA provenance')
     .exitOverride()
     .allowExcessArguments(false)
     .addHelpText('after', '\nExample:\n  stream-layered-image conf.json | docker load')
@@ -41,7 +44,14 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
           given,
           signal,
           async (options) => {
-            const asked = { ...options, repoTag: given.repo_tag, known: given.known }
+            const { provenance } = given
+            const asked = {
+              ...options,
+              ...attestations(given),
+              provenance,
+              repoTag: given.repo_tag,
+              known: given.known,
+            }
             const [conf = '', ...others] = confs
             if (others.length > 0 && given.known !== undefined)
               throw new ImageError('OPTION_INVALID', '--known: expected one configuration, found several', {

@@ -1,20 +1,21 @@
 /** `stream-layered-image copy IMAGE`: an image from anywhere to anywhere. */
 import type { Command } from 'commander'
+import { type AttestationArguments, addAttestationOptions, attestations } from './attestation-options.js'
 import { addDeliveryOptions, type DeliveryArguments, deliver } from './delivery.js'
 import { run } from './run.js'
 
-interface CopyArguments extends DeliveryArguments {
+interface CopyArguments extends DeliveryArguments, AttestationArguments {
   referrers?: boolean
 }
 
 export function copyCommand(program: Command, setStatus: (status: number) => void): void {
-  addDeliveryOptions(
+  const command = addDeliveryOptions(
     program
       .command('copy')
       .description('Copies an image; layers that are blobs already stay as they are.')
       .argument('<image>', 'an image, named as destinations are'),
   )
-    .optionsGroup('Attestations:')
+  addAttestationOptions(command)
     .option('--referrers', 'copy what is about the image, too: signatures, SBOMs, attestations')
     .exitOverride()
     .allowExcessArguments(false)
@@ -29,7 +30,7 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
               return dryRun({ ...options, image })
             }
             const { copyImage } = await import('../build-image.js')
-            return copyImage({ ...options, image, referrers: given.referrers })
+            return copyImage({ ...options, ...attestations(given), image, referrers: given.referrers })
           },
           [image],
         )

@@ -11,6 +11,7 @@ import { inspectCommand } from './inspect.js'
 import { layerCommand } from './layer.js'
 import { manCommand } from './man.js'
 import { planCommand } from './plan.js'
+import { sbomCommand } from './sbom.js'
 import { serveCommand } from './serve.js'
 import { whyCommand } from './why.js'
 
@@ -36,6 +37,7 @@ export function makeProgram(setStatus: (status: number) => void): Command {
     serveCommand,
     inspectCommand,
     whyCommand,
+    sbomCommand,
     cacheCommand,
   ])
     add(program, setStatus)

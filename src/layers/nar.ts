@@ -186,4 +186,17 @@ export function nixBase32(bytes: Buffer): string {
   return text
 }
 
+/** The bytes that {@link nixBase32} wrote. */
+export function fromNixBase32(text: string): Buffer {
+  const bytes = Buffer.alloc(32)
+  for (const [i, character] of [...text].entries()) {
+    const digit = text.length - 1 - i
+    const at = Math.floor((digit * 5) / 8)
+    const bits = DIGITS.indexOf(character) << ((digit * 5) % 8)
+    bytes[at]! |= bits & 0xff
+    if (at < 31) bytes[at + 1]! |= bits >> 8
+  }
+  return bytes
+}
+
 const DIGITS = '0123456789abcdfghijklmnpqrsvwxyz'

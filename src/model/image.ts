@@ -19,6 +19,8 @@ export interface Image {
   readonly mtime: number
   /** Where it is in a blob store already. */
   readonly stored?: { store: BlobReader; manifest: Document }
+  /** The digest of the configuration that it is built from. */
+  readonly configuration?: Digest
   /** The image config, whose digest is the image ID. @param diffIds of all layers, in order */
   config(diffIds: readonly Digest[]): Document
 }

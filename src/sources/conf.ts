@@ -69,6 +69,7 @@ async function onBase(
     layers,
     names,
     mtime,
+    configuration: conf.digest,
     config: (diffIds) => {
       const described = layers.map(({ source }, i) => ({
         diffId: diffIds[i]!,

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import { asImageError, attempt, ImageError } from '../errors.js'
 import { readRegular } from '../files/open-regular.js'
+import { type Digest, digestOf } from '../model/digest.js'
 import type { Owner } from '../model/owner.js'
 import {
   type DateTime,
@@ -17,6 +18,8 @@ import { envEntries } from './env.js'
 
 /** A validated configuration. */
 export interface Conf extends Owner {
+  /** Of the document itself. */
+  digest: Digest
   architecture: string
   /** The image's `config` object, passed through unchanged. */
   config: Json
@@ -66,7 +69,7 @@ export function parseConf(text: string, source: string): Conf {
   if (!result.success) throw invalid(source, result.issues[0])
   const { config, from_image } = result.output
   if (from_image !== null) envEntries(config as Json, source)
-  return toConf(result.output)
+  return toConf(result.output, digestOf(Buffer.from(text)))
 }
 
 const NO_NUL = v.check((text: string) => !text.includes('\0'), 'a string without NUL characters')
@@ -114,10 +117,11 @@ function pythonInt(id: string | JsonNumber): bigint | undefined {
     : undefined
 }
 
-function toConf(raw: v.InferOutput<typeof CONF>): Conf {
+function toConf(raw: v.InferOutput<typeof CONF>, digest: Digest): Conf {
   const now = utcNow()
   const moment = (text: string): DateTime => (text === 'now' ? now : parseIsoFormat(text)!)
   return {
+    digest,
     architecture: raw.architecture,
     config: raw.config as Json,
     created: isoFormat(moment(raw.created)),

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Bounds } from '../../src/programs/ask.js'
 import { CredentialFinder, type Credentials } from '../../src/registry/credentials.js'
-import { type HelperBounds, runHelper } from '../../src/registry/helper.js'
+import { runHelper } from '../../src/registry/helper.js'
 import { command } from '../support/clients.js'
 import { scratchDirectory } from '../support/scratch.js'
 
@@ -182,7 +183,7 @@ describe('helpers', () => {
     chmodSync(program, 0o755)
     return `docker-credential-${name}`
   }
-  const bounds: HelperBounds = { answer: 60_000, grace: 200, output: 1 << 20 }
+  const bounds: Bounds = { answer: 60_000, grace: 200, output: 1 << 20 }
   const reply = `echo '{"Username":"u","Secret":"s"}'`
 
   test('come first, may know nothing, and are asked once for all repositories', async () => {
@@ -291,7 +292,7 @@ describe('helpers', () => {
   test('one that is not there', async () => {
     await assert.rejects(runHelper('docker-credential-nobody', 'x', never, bounds), {
       code: 'CREDENTIALS_INVALID',
-      message: /cannot run docker-credential-nobody: no such file/,
+      message: /docker-credential-nobody: it cannot be run: no such file/,
     })
   })
 })
