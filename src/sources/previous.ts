@@ -59,14 +59,18 @@ const USUAL = ['latest', 'main', 'master', 'develop', 'trunk']
 const BRANCHES = ['GITHUB_REF_NAME', 'GITHUB_BASE_REF', 'CI_COMMIT_REF_SLUG', 'CI_DEFAULT_BRANCH']
 
 /** The tags that most likely have the same layers: the branch's, the usual ones, the highest version, the last. */
-export function likelyTags(tags: readonly string[], env: NodeJS.ProcessEnv = process.env): string[] {
+export function likelyTags(all: readonly string[], env: NodeJS.ProcessEnv = process.env): string[] {
   const branches = BRANCHES.map((name) => (env[name] ?? '').replaceAll(/[^\w.-]/g, '-'))
+  const tags = all.filter((tag) => !OF_DIGEST.test(tag))
   const known = new Set(tags)
   const named = [...branches, ...USUAL].filter((tag) => known.has(tag))
   const versions = tags.filter((tag) => VERSION.test(tag)).sort(byVersion)
   const last = [versions.at(-1), tags.at(-1)].filter((tag) => tag !== undefined)
   return [...new Set([...named, ...last])].slice(0, FEW)
 }
+
+/** No images: lists of referrers, and signatures as cosign has called them. */
+const OF_DIGEST = /^sha256-[0-9a-f]{64}/
 
 /** Without what is before a release. */
 const VERSION = /^v?\d+(\.\d+){0,3}$/

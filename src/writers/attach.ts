@@ -43,16 +43,17 @@ class Attaching {
   ) {}
 
   async attach(
-    image: KnownImage,
+    image: KnownImage | undefined,
     subject: Descriptor,
     { name, store }: { name: string; store: BlobStore },
   ): Promise<Attachment[]> {
     const { referrers, sbom, provenance, signer } = this.options
     const attached: Attachment[] = []
-    if (referrers) attached.push(...(await this.copy(image, subject, name, store)))
-    if (sbom !== undefined)
-      attached.push(await this.putSbom(sbom, await this.contentsOf(image), subject, store))
-    if (provenance) attached.push(await this.putProvenance(image, subject, store))
+    if (image !== undefined) {
+      if (referrers) attached.push(...(await this.copy(image, subject, name, store)))
+      if (sbom !== undefined) attached.push(await this.putSbom(sbom, image, subject, store))
+      if (provenance) attached.push(await this.putProvenance(image, subject, store))
+    }
     if (signer !== undefined) attached.push(...(await this.putSignatures(signer, subject, name, store)))
     return attached
   }
@@ -88,10 +89,11 @@ class Attaching {
 
   private async putSbom(
     format: SbomFormat,
-    contents: Contents,
+    image: KnownImage,
     subject: Descriptor,
     store: BlobStore,
   ): Promise<Attachment> {
+    const contents = await this.contentsOf(image)
     const annotations = { 'org.opencontainers.image.created': contents.created }
     return putArtifact(store, SBOM_TYPES[format], await makeSbom(format, contents), subject, annotations)
   }

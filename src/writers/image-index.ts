@@ -35,6 +35,7 @@ export async function writeIndex(
       attached.push(...((await context.attach?.(image, descriptor, { name, store })) ?? []))
     }
     const index = await putTagged(store, indexDocument(entries, context.annotations), tags)
+    attached.push(...((await context.attach?.(undefined, index.descriptor, { name, store })) ?? []))
     await store.finish()
     if (i === 0) manifests = entries.map(({ descriptor }) => descriptor.digest)
     const delivered = all.flatMap((image) => image.delivered)

@@ -60,11 +60,12 @@ export interface KnownImage {
 }
 
 /**
+ * @param image undefined for an index of several, which is only signed
  * @param subject the manifest as it is at the destination
  * @returns what is attached there now, seen by nobody until it is published @throws ImageError
  */
 export type Attach = (
-  image: KnownImage,
+  image: KnownImage | undefined,
   subject: Descriptor,
   to: { name: string; store: BlobStore },
 ) => Promise<readonly Attachment[]>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { sign } from '../../src/attestations/signer.js'
 import { OciLayout } from '../../src/blob-stores/oci-layout.js'
-import { buildImage } from '../../src/build-image.js'
+import { buildImage, buildIndex } from '../../src/build-image.js'
 import type { Descriptor, Document } from '../../src/model/descriptor.js'
 import { digestOf } from '../../src/model/digest.js'
 import { blobOf, makeArtifact, makeImage, putArtifact } from '../blob-stores/suite.js'
@@ -116,6 +116,12 @@ test('signatures are attached to the image; when there are none, no tag appears'
   assert.deepEqual(destinations?.[0]?.attached, [
     { digest: found?.digest, artifactType: 'application/vnd.test' },
   ])
+  const index = join(root, 'index')
+  const { images, manifestDigest: ofIndex } = await buildIndex({
+    ...{ confs: [conf], destinations: [`oci:${index}:v1`], signer: script },
+  })
+  for (const digest of [ofIndex, images[0]!.manifestDigest])
+    assert.equal((await (await OciLayout.read('oci:', index)).referrers(digest)).length, 1)
   const failed = join(root, 'failed')
   await assert.rejects(buildImage({ conf, destinations: [`oci:${failed}:v1`], signer: 'exit 1' }), {
     code: 'SIGNER_FAILED',

@@ -17,6 +17,8 @@ test('the branch, the usual tags, the highest version and the last tag are looke
   const likely = (tags: string[], env: NodeJS.ProcessEnv = {}): string[] => likelyTags(tags, env)
   assert.deepEqual(likely([]), [])
   assert.deepEqual(likely(['0a1', 'f3c']), ['f3c'])
+  const ofDigest = `sha256-${'0a'.repeat(32)}`
+  assert.deepEqual(likely(['f3c', ofDigest, `${ofDigest}.sig`]), ['f3c'])
   assert.deepEqual(likely(['1.10.0', '1.9.2', '1.9.2-rc1', 'abc']), ['1.10.0', 'abc'])
   assert.deepEqual(likely(['latest', 'main', 'v2', 'v10', 'zzz']), ['latest', 'main', 'v10', 'zzz'])
   assert.deepEqual(likely(['latest', 'feature-x', 'main'], { GITHUB_REF_NAME: 'feature/x' }), [
