@@ -7,6 +7,7 @@ export class Clock {
   private readonly stop = new AbortController()
   private timer: NodeJS.Timeout | undefined
   private failure: ImageError | PassingFailure | undefined
+  private isOver = false
   private readonly abort = (): void => this.end(aborted(this.outer.reason))
 
   /** @param about the request, for messages */
@@ -31,7 +32,7 @@ export class Clock {
   /** From now on, the other side has this time. @param otherwise says what was missing */
   await(milliseconds: number, otherwise: string): void {
     clearTimeout(this.timer)
-    if (this.failure !== undefined) return
+    if (this.isOver) return
     const expire = (): void => {
       const error = new ImageError('REGISTRY_FAILED', `${this.about}: ${otherwise}`)
       this.end(new PassingFailure(error, { silent: true }))
@@ -46,6 +47,7 @@ export class Clock {
 
   /** The request is over. */
   close(): void {
+    this.isOver = true
     clearTimeout(this.timer)
     this.outer.removeEventListener('abort', this.abort)
   }

@@ -66,7 +66,10 @@ export class Transport {
     const about = `${method} ${shown(url)}`
     const clock = new Clock(signal, about)
     let notice: NodeJS.Timeout | undefined
+    let isAnswered = false
     const sent = (): void => {
+      // Some answer before they have been given the last byte.
+      if (isAnswered) return
       const time =
         body === undefined
           ? patience.headers
@@ -93,6 +96,7 @@ export class Transport {
       clock.close()
       throw sending?.failure ?? failure(thrown, clock, about)
     } finally {
+      isAnswered = true
       clearTimeout(notice)
       sending?.stream.destroy()
     }
