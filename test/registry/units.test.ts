@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { ImageError } from '../../src/errors.js'
+import { Clock } from '../../src/registry/clock.js'
 import { PATIENCE } from '../../src/registry/patience.js'
 import { isLoopback, parseOtherImage, parseReference } from '../../src/registry/reference.js'
 import { PassingFailure, retryAfter, retrying } from '../../src/registry/retry.js'
@@ -128,4 +130,13 @@ test('retrying ends with the last failure, and at once when it will not pass', a
     retrying(options, () => Promise.reject(failure)),
     failure,
   )
+})
+
+test('a request that is over waits for nothing more', async () => {
+  const clock = new Clock(new AbortController().signal, 'GET x')
+  clock.close()
+  clock.await(1, 'nothing')
+  await setTimeout(20)
+  assert.equal(clock.ended, undefined)
+  assert.equal(clock.signal.aborted, false)
 })
