@@ -45,7 +45,8 @@ function scene(size = MIB): Scene {
   const file = join(directory, 'file')
   const large = join(directory, 'large')
   writeFileSync(file, Buffer.alloc(size))
-  writeFileSync(large, Buffer.alloc(2 * size))
+  // More than the ring between threads holds, so that a reader who takes nothing keeps the file from being streamed.
+  writeFileSync(large, Buffer.alloc(2 * size + 6 * MIB))
   makeCustomisation(join(directory, 'customisation'), Buffer.alloc(size))
   return {
     conf: writeConf(directory, {
