@@ -4,7 +4,7 @@
  */
 import { createHash, type Hash } from 'node:crypto'
 import { ImageError } from '../errors.js'
-import { type Digest, fromHex } from '../model/digest.js'
+import { type Digest, digestOf, fromHex } from '../model/digest.js'
 import type { Member } from '../model/member.js'
 import type { Recipe } from '../model/recipe.js'
 import { normalisePath } from '../python/paths.js'
@@ -12,6 +12,7 @@ import { MemberReader } from '../tar/member-reader.js'
 import { type Checksum, DigestSink } from './checksum.js'
 import { type Entry, Kind, readPlan } from './plan.js'
 import { writeRecipes } from './recipes.js'
+import { type Rewrite, Rewrites } from './rewriter.js'
 
 export interface ContentsTask {
   recipe: Recipe
@@ -23,6 +24,8 @@ export interface ContentsTask {
   members?: readonly string[]
   /** Of those, only members of this type. */
   type?: string
+  /** Names of store paths that are read as others in these members. */
+  rewrites?: readonly Rewrite[]
 }
 
 export interface LayerContents extends Checksum {
@@ -30,6 +33,8 @@ export interface LayerContents extends Checksum {
   groups: Group[]
   /** Of the groups that were asked for, in the archive's order. */
   members: FoundMember[]
+  /** Where the last member ends, in bytes from the archive's start. */
+  end: number
   /** Why the archive is read no further, where something in it is no member: `at byte 512: expected …`. */
   problem?: string
 }
@@ -40,17 +45,22 @@ export interface Group {
   members: number
   /** Of its files' contents. */
   bytes: number
-  /** Of its members and their contents, in their order; where it was asked for. */
+  /** Of its members' headers and contents, in their order; where it was asked for. */
   digest?: Digest
 }
 
 export interface FoundMember {
   group: string
+  /** As it was rewritten. */
   member: Member
-  /** Of its contents; undefined where it has none. */
+  /** Of its contents, as they were rewritten; undefined where it has none. */
   digest: Digest | undefined
   /** Of its first header block, in bytes from the archive's start. */
   offset: number
+  /** Of its header blocks, and their bytes. */
+  headers: { digest: Digest; size: number }
+  /** Where something was rewritten: indexes of the rewrites, and what the member was called and led to. */
+  rewritten?: { by: number[]; name: string; linkname: string }
 }
 
 /** The most groups and members that are kept: what an image has of them is bounded by nothing else. */
@@ -85,6 +95,7 @@ export async function readContents(task: ContentsTask): Promise<LayerContents> {
     ...found.finish(),
     diffId: digest.digest(),
     size: digest.size,
+    end: reader.start,
     ...(problem === undefined ? {} : { problem }),
   }
 }
@@ -140,33 +151,39 @@ class Groups {
   /** Of the group that the member belongs to, since another group's member. */
   private running: { path: string; hash: Hash } | undefined
   /** The member under way, where it is wanted. */
-  private open: { found: FoundMember; hash: Hash } | undefined
+  private open: Open | undefined
+  private readonly rewrites: Rewrites | undefined
 
   constructor(private readonly task: ContentsTask) {
     this.wanted = new Set(task.members)
+    this.rewrites = task.rewrites && new Rewrites(task.rewrites)
   }
 
-  member(member: Member, offset: number, size: number): void {
+  member(member: Member, offset: number, size: number, headers: Buffer): void {
     const group = groupOf(member.name, this.task.storeDir)
     count(this.groups, group, size)
     if (this.task.digests) {
       if (this.running?.path !== group) this.change(group)
-      this.running!.hash.update(textOf(member))
+      // Global records are in the headers of other members.
+      this.running!.hash.update(textOf(member)).update(headers)
     }
     if (!this.wanted.has(group) || (this.task.type ?? member.type) !== member.type) return
     if (this.members.length >= MAX_MEMBERS) throw new TooMany('members that differ', MAX_MEMBERS)
-    const found: FoundMember = { group, member, digest: undefined, offset }
+    const found: FoundMember = {
+      ...{ group, member, digest: undefined, offset },
+      headers: { digest: digestOf(headers), size: headers.length },
+    }
     this.members.push(found)
-    if (size > 0) this.open = { found, hash: createHash('sha256') }
+    this.open = this.opened(found, size)
   }
 
   data(bytes: Buffer): void {
     this.running?.hash.update(bytes)
-    this.open?.hash.update(bytes)
+    this.open?.accept(bytes)
   }
 
   end(): void {
-    if (this.open !== undefined) this.open.found.digest = fromHex(this.open.hash.digest('hex'))
+    this.open?.finish()
     this.open = undefined
   }
 
@@ -174,6 +191,27 @@ class Groups {
     this.change(undefined)
     for (const [path, digest] of this.digests) this.groups.get(path)!.digest = digest
     return { groups: [...this.groups.values()], members: this.members }
+  }
+
+  private opened(found: FoundMember, size: number): Open {
+    const hash = createHash('sha256')
+    const seal = (): void => {
+      if (size > 0) found.digest = fromHex(hash.digest('hex'))
+    }
+    const { rewrites } = this
+    if (rewrites === undefined) return { accept: (bytes) => void hash.update(bytes), finish: seal }
+    const { name, linkname } = found.member
+    const by = new Set<number>()
+    found.member = rewriteFields(found.member, (text) => rewrites.text(text, by))
+    const stream = rewrites.stream(by, (bytes) => void hash.update(bytes))
+    return {
+      accept: stream.accept,
+      finish: () => {
+        stream.finish()
+        seal()
+        if (by.size > 0) found.rewritten = { by: [...by], name, linkname }
+      },
+    }
   }
 
   /** Only one digest is under way: members of a group that comes again are added to what it had. */
@@ -185,6 +223,20 @@ class Groups {
     }
     this.running = path === undefined ? undefined : { path, hash: createHash('sha256') }
   }
+}
+
+/** A member whose contents go by. */
+interface Open {
+  accept(bytes: Buffer): void
+  finish(): void
+}
+
+function rewriteFields(member: Member, rewrite: (text: string) => string): Member {
+  const { pax } = member
+  const fields = { ...member, name: rewrite(member.name), linkname: rewrite(member.linkname) }
+  return pax === undefined
+    ? fields
+    : { ...fields, pax: new Map([...pax].map(([key, value]) => [key, rewrite(value)])) }
 }
 
 /** All fields of a member, each in its place. */

@@ -9,8 +9,9 @@ export interface MemberVisitor {
   /**
    * @param offset of its first header block, in bytes from the archive's start
    * @param size of its contents in bytes: what its header says, where its type has contents
+   * @param headers its header blocks, with those that extend them
    */
-  member(member: Member, offset: number, size: number): void
+  member(member: Member, offset: number, size: number, headers: Buffer): void
   /** A part of its contents, in order; valid during the call. */
   data(bytes: Buffer): void
   /** All of its contents went by. */
@@ -36,8 +37,9 @@ export class MemberReader {
   /** Whether the zero block was seen that ends an archive: what lies behind it belongs to nobody. */
   isAtEnd = false
   private globals: PaxState['globals'] = new Map()
-  /** Of the header blocks that are being gathered: where the first begins, and those so far. */
-  private start = 0
+  /** Where the last member so far ends, and the next one's header blocks begin, in bytes from the archive's start. */
+  start = 0
+  /** Of the header blocks that are being gathered, those so far. */
   private group: Buffer[] = []
   private length = 0
   /** Bytes until the next header block, or the records behind one, are whole. */
@@ -117,7 +119,7 @@ export class MemberReader {
     if (member.type === 'S') throw invalid(this.start, 'a plain file', 'one stored as a GNU sparse file')
     if (member.size < 0) throw invalid(this.start, 'a size', `${member.size}`)
     const size = WITHOUT_CONTENTS.includes(member.type) ? 0 : member.size
-    this.visitor.member(member, this.start, size)
+    this.visitor.member(member, this.start, size, blocks)
     this.contents = size
     this.padding = paddingOf(size)
     this.start = end + size + this.padding
