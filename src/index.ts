@@ -1,4 +1,6 @@
 export { buildImage, buildIndex, copyImage } from './build-image.js'
+export type { ImageDiff } from './comparison/result.js'
+export { type DiffOptions, diffImages } from './diff-images.js'
 export { dryRun } from './dry-run.js'
 export { type ErrorCode, ImageError } from './errors.js'
 export { type InspectOptions, inspectImage } from './inspect-image.js'

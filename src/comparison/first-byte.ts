@@ -1,0 +1,76 @@
+/** Where bytes of two layers begin to differ. */
+import { type Rewrite, Rewrites } from '../layers/rewriter.js'
+import { SLICE_BYTES, type Slices } from '../pool/workshop.js'
+import type { Side } from './side.js'
+
+/** Bytes of a layer's archive. */
+export interface Bytes {
+  side: Side
+  layer: number
+  /** Of the archive. */
+  archive: number
+  offset: number
+  size: number
+}
+
+export class FirstByte {
+  private readonly open = new Map<Side, Map<number, { slices: Slices; at: number }>>()
+
+  /** @returns where they differ, from their start on; undefined when they do not @param rewrites of the second ones */
+  async find(from: Bytes, to: Bytes, rewrites?: readonly Rewrite[]): Promise<number | undefined> {
+    const [a, b] = [this.pieces(from), rewritten(this.pieces(to), rewrites)]
+    let left: Buffer = Buffer.alloc(0)
+    let right: Buffer = Buffer.alloc(0)
+    for (let done = 0; ; ) {
+      if (left.length === 0) left = (await a.next()).value ?? left
+      if (right.length === 0) right = (await b.next()).value ?? right
+      const count = Math.min(left.length, right.length)
+      if (count === 0) return left.length === right.length ? undefined : done
+      if (left.compare(right, 0, count, 0, count) !== 0) {
+        let at = 0
+        while (left[at] === right[at]) at++
+        return done + at
+      }
+      done += count
+      left = left.subarray(count)
+      right = right.subarray(count)
+    }
+  }
+
+  private async *pieces({ side, layer, archive, offset, size }: Bytes): AsyncGenerator<Buffer, undefined> {
+    const streams = this.open.get(side) ?? new Map<number, { slices: Slices; at: number }>()
+    this.open.set(side, streams)
+    for (let at = offset; at < offset + size; ) {
+      let open = streams.get(layer)
+      // What was passed over is not given again.
+      if (open === undefined || open.at > at) {
+        open = { slices: await side.slices(layer, archive), at: 0 }
+        streams.set(layer, open)
+      }
+      const count = Math.min(SLICE_BYTES, offset + size - at)
+      const bytes = await open.slices(at, count)
+      at += count
+      open.at = at
+      // Its place is used again.
+      yield Buffer.from(bytes)
+    }
+    return undefined
+  }
+}
+
+async function* rewritten(
+  pieces: AsyncGenerator<Buffer, undefined>,
+  rewrites: readonly Rewrite[] = [],
+): AsyncGenerator<Buffer, undefined> {
+  if (rewrites.length === 0) return yield* pieces
+  let out: Buffer[] = []
+  const stream = new Rewrites(rewrites).stream(new Set(), (bytes) => void out.push(Buffer.from(bytes)))
+  for await (const piece of pieces) {
+    stream.accept(piece)
+    yield* out
+    out = []
+  }
+  stream.finish()
+  yield* out
+  return undefined
+}
