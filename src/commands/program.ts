@@ -6,6 +6,7 @@ import { buildCommand } from './build.js'
 import { cacheCommand } from './cache.js'
 import { completionCommand } from './completion.js'
 import { copyCommand } from './copy.js'
+import { diffCommand } from './diff.js'
 import { helpCommand } from './help.js'
 import { inspectCommand } from './inspect.js'
 import { layerCommand } from './layer.js'
@@ -38,6 +39,7 @@ export function makeProgram(setStatus: (status: number) => void): Command {
     inspectCommand,
     whyCommand,
     sbomCommand,
+    diffCommand,
     cacheCommand,
   ])
     add(program, setStatus)

@@ -2,7 +2,7 @@
 import { type ErrorCode, ImageError } from '../errors.js'
 import { logFailure, logStacks } from '../report/log.js'
 
-export const STATUS = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 } as const
+export const STATUS = { ok: 0, failure: 1, usage: 2, brokenPipe: 141, found: 1, trouble: 2 } as const
 
 /** What a shell shows for a process that the signal ended: 128 and its number. */
 const STOPPED = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
@@ -47,4 +47,17 @@ export function fail(error: unknown, debug?: boolean): number {
   if ((debug || process.env.DEBUG) && error instanceof Error) logStacks(error)
   if (code === 'OUTPUT_CLOSED') return STATUS.brokenPipe
   return code !== undefined && USAGE.includes(code) ? STATUS.usage : STATUS.failure
+}
+
+/** As {@link run}, with the statuses of diff(1): 0 when the action finds nothing, 1 when it does, 2 in trouble. */
+export async function runFinding(
+  debug: boolean | undefined,
+  action: (signal: AbortSignal) => Promise<boolean>,
+): Promise<number> {
+  let hasFound = false
+  const status = await run(debug, async (signal) => {
+    hasFound = await action(signal)
+  })
+  if (status === STATUS.failure) return STATUS.trouble
+  return status === STATUS.ok && hasFound ? STATUS.found : status
 }
