@@ -1,4 +1,5 @@
 /** The layers of store paths that an earlier image has. */
+import { parseJson } from '../python/parse-json.js'
 import { pythonListPaths } from '../python/repr.js'
 import type { Layers } from './layers.js'
 
@@ -7,10 +8,11 @@ import type { Layers } from './layers.js'
  * @returns the layers whose history lists absolute paths, from the lowest on
  */
 export function layersOfHistory(config: Uint8Array): Layers {
-  const { history } = JSON.parse(Buffer.from(config).toString()) as { history?: unknown }
+  const document = parseJson(Buffer.from(config).toString())
+  const history = document instanceof Map ? document.get('history') : undefined
   if (!Array.isArray(history)) return []
-  return history.flatMap((entry: unknown) => {
-    const comment = (entry as { comment?: unknown } | null)?.comment
+  return history.flatMap((entry) => {
+    const comment = entry instanceof Map ? entry.get('comment') : undefined
     const paths = typeof comment === 'string' ? pathsOfComment(comment) : []
     return paths.length > 0 ? [paths] : []
   })
