@@ -21,4 +21,6 @@ export type {
 } from './options.js'
 export { type SbomOptions, sbomOf } from './sbom-image.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'
+export type { Verification } from './verification/result.js'
+export { type VerifyOptions, verifyImage } from './verify-image.js'
 export { type WhyOptions, whyInImage } from './why-image.js'

@@ -9,6 +9,8 @@ export const {
   slice,
   blob,
   contents,
+  audit,
+  openArchive,
   openBase,
   openCustomisation,
   expand,

@@ -1,7 +1,8 @@
 /** Where the files of an image layout lie in a tar archive. Only headers are read, within bounds. */
 
 import { checkAborted, ImageError, systemReason } from '../errors.js'
-import { type Extent, openRegular } from '../files/regular.js'
+import { openRegular } from '../files/regular.js'
+import type { Extent } from '../model/blob-store.js'
 import type { Member } from '../model/member.js'
 import { decodeMember } from '../tar/decode.js'
 import { BLOCK, paddingOf } from '../tar/header.js'

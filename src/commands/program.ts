@@ -14,6 +14,7 @@ import { manCommand } from './man.js'
 import { planCommand } from './plan.js'
 import { sbomCommand } from './sbom.js'
 import { serveCommand } from './serve.js'
+import { verifyCommand } from './verify.js'
 import { whyCommand } from './why.js'
 
 /** What a page of text has. */
@@ -40,6 +41,7 @@ export function makeProgram(setStatus: (status: number) => void): Command {
     whyCommand,
     sbomCommand,
     diffCommand,
+    verifyCommand,
     cacheCommand,
   ])
     add(program, setStatus)

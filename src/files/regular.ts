@@ -2,17 +2,8 @@
 import { constants, statSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { checkAborted } from '../errors.js'
+import type { Extent } from '../model/blob-store.js'
 import { NotRegularError } from './open-regular.js'
-
-/** Bytes of a file. */
-export interface Extent {
-  path: string
-  /** Where they start, in bytes. */
-  offset: number
-  size: number
-  /** They are all that the file has, whatever it has when it is read: it may be replaced at any time. */
-  whole?: true
-}
 
 /** The whole of a regular file; undefined when there is none, symbolic links are followed. */
 export function fileExtent(path: string): Extent | undefined {

@@ -42,41 +42,55 @@ const MAX_VALUES = 250_000
 export async function openBase(task: { path: string }): Promise<BaseImage> {
   const index = await indexArchive(task.path)
   const { path, compression, fingerprint } = index
-  const { value: manifest } = document(index, 'manifest.json')
-  const first = Array.isArray(manifest) ? manifest[0] : undefined
-  const configName = get(first, 'Config')
-  const names = get(first, 'Layers')
-  if (typeof configName !== 'string' || !isTexts(names)) {
+  const { names, layers, config } = imageOf(index, manifestOf(index)[0])
+  return {
+    file: { kind: 'range', path, compression, fingerprint },
+    layers,
+    config,
+    names,
+    mtime: Math.trunc(index.members.get('manifest.json')!.mtime),
+  }
+}
+
+/** The images that manifest.json lists. @throws ImageError BASE_INVALID */
+export function manifestOf(index: ArchiveIndex): Json[] {
+  const { value } = document(index, 'manifest.json')
+  return Array.isArray(value) ? value : []
+}
+
+/** @param element of manifest.json @throws ImageError BASE_INVALID */
+export function imageOf(
+  index: ArchiveIndex,
+  element: Json | undefined,
+): Pick<BaseImage, 'layers' | 'config' | 'names'> & { configName: string; layerNames: string[] } {
+  const { path } = index
+  const configName = get(element, 'Config')
+  const layerNames = get(element, 'Layers')
+  if (typeof configName !== 'string' || !isTexts(layerNames)) {
     throw invalid(
       path,
       'manifest.json: expected "Config", a string, and "Layers", a list of strings, in its first element',
     )
   }
-  if (names.length > MAX_LAYERS)
-    throw invalid(path, `manifest.json: expected at most ${MAX_LAYERS} layers, found ${names.length}`)
+  if (layerNames.length > MAX_LAYERS)
+    throw invalid(path, `manifest.json: expected at most ${MAX_LAYERS} layers, found ${layerNames.length}`)
   const { value: image, bytes: config } = document(index, configName)
   const diffIds = get(get(image, 'rootfs'), 'diff_ids')
   if (!isTexts(diffIds))
     throw invalid(path, `${shorten(configName)}: expected "rootfs.diff_ids", a list of strings`)
-  if (diffIds.length !== names.length) {
+  if (diffIds.length !== layerNames.length) {
     throw invalid(
       path,
-      `expected a diff ID for each layer, found ${diffIds.length} diff_ids for ${names.length} layers`,
+      `expected a diff ID for each layer, found ${diffIds.length} diff_ids for ${layerNames.length} layers`,
     )
   }
   const resolved: Resolved = new Map()
-  const layers = names.map((name, i) => ({
+  const layers = layerNames.map((name, i) => ({
     ...attempt(path, () => findLayer(index.members, name, resolved)),
     diffId: attempt(path, () => digestOf(diffIds[i]!)),
   }))
-  const tags = get(first, 'RepoTags')
-  return {
-    file: { kind: 'range', path, compression, fingerprint },
-    layers,
-    config,
-    names: isTexts(tags) ? tags : [],
-    mtime: Math.trunc(index.members.get('manifest.json')!.mtime),
-  }
+  const tags = get(element, 'RepoTags')
+  return { layers, config, configName, layerNames, names: isTexts(tags) ? tags : [] }
 }
 
 function digestOf(diffId: string): Digest {
@@ -85,7 +99,7 @@ function digestOf(diffId: string): Digest {
   throw new ImageError('BASE_INVALID', `expected diff IDs of SHA-256, found "${diffId.slice(0, 80)}"`)
 }
 
-function document(index: ArchiveIndex, name: string): { value: Json; bytes: Buffer } {
+export function document(index: ArchiveIndex, name: string): { value: Json; bytes: Buffer } {
   const { path } = index
   const member = index.members.get(trimSlashes(name))
   if (member === undefined) {

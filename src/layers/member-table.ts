@@ -29,6 +29,11 @@ export class MemberTable {
     return this.named.get(name)
   }
 
+  /** How many members mean the same. */
+  countOf(name: string): number {
+    return this.meant.get(normalisePath(name))?.length ?? 0
+  }
+
   /**
    * What a link leads to: of a symbolic link, the last member of that name; of a hard link, the last one
    * before the link.

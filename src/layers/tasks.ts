@@ -5,6 +5,7 @@ import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
 import type { RingMemory } from '../ring/layout.js'
 import { RingWriter } from '../ring/writer.js'
+import type { Audit, AuditTask } from './audit.js'
 import type { BaseImage } from './base.js'
 import { type BlobTask, writeBlob } from './blob.js'
 import {
@@ -25,6 +26,7 @@ import { help } from './help.js'
 import type { PieceMemory } from './pieces.js'
 import { writeRecipes } from './recipes.js'
 import { type SliceCursor, type SliceTask, writeSlice } from './slices.js'
+import type { WholeArchive } from './whole-archive.js'
 
 /** Input and output of each task. */
 export interface Tasks {
@@ -45,7 +47,11 @@ export interface Tasks {
   blob: { input: BlobTask & { pieces?: PieceMemory | undefined }; output: MadeBlob }
   /** What is in a layer. */
   contents: { input: ContentsTask; output: LayerContents }
+  /** What of a layer is refused, or a danger, where it is unpacked. */
+  audit: { input: AuditTask; output: Audit }
   openBase: { input: { path: string }; output: BaseImage }
+  /** All images of an archive, with what is wrong with it. */
+  openArchive: { input: { path: string }; output: WholeArchive }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a plain one. */
   expand: { input: ExpandTask; output: Expanded }
@@ -54,7 +60,7 @@ export interface Tasks {
 }
 
 /** The tasks of the checksum pass, and those in its place. */
-export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'openCustomisation'
+export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'audit' | 'openCustomisation'
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
@@ -80,7 +86,9 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
         return undefined
       }),
     contents: (input) => reply(async () => (await import('./contents.js')).readContents(input)),
+    audit: (input) => reply(async () => (await import('./audit.js')).auditLayer(input)),
     openBase: (input) => reply(async () => (await import('./base.js')).openBase(input)),
+    openArchive: (input) => reply(async () => (await import('./whole-archive.js')).openArchive(input)),
     openCustomisation: (input) =>
       reply(async () => (await import('./customisation.js')).openCustomisation(input)),
     expand: (input) => reply(async () => (await import('./compressed-ranges.js')).expandFile(input)),

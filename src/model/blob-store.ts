@@ -29,6 +29,20 @@ export interface BlobReader {
    * @throws ImageError IMAGE_INVALID
    */
   referrers(subject: Digest): Promise<readonly Descriptor[]>
+  /** The manifests and indexes that it names, where it names all that it has. @throws ImageError IMAGE_INVALID */
+  images?(): Promise<Descriptor[]>
+  /** Where on this machine a blob's bytes lie, which are not compared; undefined when there is none of that size. */
+  locate?(blob: Pick<Descriptor, 'digest' | 'size'>): Extent | undefined
+}
+
+/** Bytes of a file. */
+export interface Extent {
+  path: string
+  /** Where they start, in bytes. */
+  offset: number
+  size: number
+  /** They are all that the file has, whatever it has when it is read: it may be replaced at any time. */
+  whole?: true
 }
 
 export interface PutOptions {

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { attempt, handled, type ImageError } from '../errors.js'
+import type { Audit, AuditTask } from '../layers/audit.js'
 import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
 import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } from '../layers/checksum.js'
@@ -12,6 +13,7 @@ import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
 import type { SliceCursor } from '../layers/slices.js'
+import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
@@ -64,6 +66,14 @@ export class Workshop {
     return base
   }
 
+  /** Opens an archive with all its images. @throws ImageError BASE_INVALID for what is no archive of images */
+  async openArchive(path: string): Promise<WholeArchive> {
+    const archive = await this.pool.run('openArchive', { path }, path)
+    const ranges = archive.images.flatMap(({ layers }) => layers.map(({ range }) => range))
+    this.layersOf.set(keyOf(archive.file), ranges)
+    return archive
+  }
+
   openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {
     return this.pool.pass('openCustomisation', { directory }, subject)
   }
@@ -98,6 +108,11 @@ export class Workshop {
   /** What is in a layer, by reading it. @throws ImageError IMAGE_INVALID for more than can be kept */
   async contents(task: ContentsTask, subject: string): Promise<LayerContents> {
     return this.pool.pass('contents', { ...task, recipe: await this.readable(task.recipe, subject) }, subject)
+  }
+
+  /** What of a layer is refused, or a danger, where it is unpacked. */
+  async audit(task: AuditTask, subject: string): Promise<Audit> {
+    return this.pool.pass('audit', { ...task, recipe: await this.readable(task.recipe, subject) }, subject)
   }
 
   /** A layer's blob in a file. */

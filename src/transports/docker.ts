@@ -12,7 +12,7 @@ import {
   withoutUserinfo,
 } from '../registry/reference.js'
 import { previousImages } from '../sources/previous.js'
-import type { Place, Transport, TransportContext } from './transport.js'
+import type { Place, StoredPlace, Transport, TransportContext } from './transport.js'
 
 export const docker: Transport = {
   scheme: 'docker',
@@ -75,6 +75,11 @@ class Repository implements Place {
     const store = await this.open(context, undefined)
     const names = tag === undefined ? [] : [`${host}/${repository}:${tag}`]
     return openStoredImage(store, digest ?? tag, names, context.workshop, context.signal)
+  }
+
+  async stored(context: TransportContext): Promise<StoredPlace> {
+    const { tag, digest } = this.reference
+    return { store: await this.open(context, undefined), reference: digest ?? tag }
   }
 
   /** @throws ImageError DESTINATION_INVALID */

@@ -3,7 +3,7 @@ import type { BlobReader, BlobStore } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import { previousImages } from '../sources/previous.js'
-import type { Place, Transport, TransportContext } from './transport.js'
+import type { Place, StoredPlace, Transport, TransportContext } from './transport.js'
 
 export const oci: Transport = {
   scheme: 'oci',
@@ -73,8 +73,7 @@ class Layout implements Place {
 
   async source(context: TransportContext): Promise<Image> {
     const { openStoredImage } = await import('../sources/blob-store.js')
-    const store = await this.kind.read(this.path, context)
-    context.onEnd(() => store.close())
+    const { store } = await this.stored(context)
     return openStoredImage(
       store,
       this.tag,
@@ -82,5 +81,11 @@ class Layout implements Place {
       context.workshop,
       context.signal,
     )
+  }
+
+  async stored(context: TransportContext): Promise<StoredPlace> {
+    const store = await this.kind.read(this.path, context)
+    context.onEnd(() => store.close())
+    return { store, reference: this.tag }
   }
 }

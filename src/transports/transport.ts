@@ -1,4 +1,5 @@
 /** What a transport is: a scheme, a syntax, and the sides that it has. */
+import type { BlobReader } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import type { DeliveryOptions } from '../options.js'
@@ -35,6 +36,14 @@ export interface Place {
   destination(context: TransportContext): Promise<Destination>
   /** The image that is there. @throws ImageError IMAGE_INVALID, REGISTRY_FAILED, … */
   source(context: TransportContext): Promise<Image>
+  /** Where layers are blobs there: the store, and what the image is called in it. @throws ImageError as {@link source} */
+  stored?(context: TransportContext): Promise<StoredPlace>
+}
+
+export interface StoredPlace {
+  store: BlobReader
+  /** A tag or a digest; undefined for the only image, or all of them. */
+  reference: string | undefined
 }
 
 export interface TransportContext {

@@ -1,0 +1,33 @@
+/** What is found, once each. */
+import { ImageError } from '../errors.js'
+import type { Checked, Problem } from './result.js'
+
+/** Of an image; far more than anybody reads. */
+const MAX_PROBLEMS = 10_000
+
+/** What an image may be to blame for; other failures are the run's. */
+const OF_THE_IMAGE = ['IMAGE_INVALID', 'BASE_INVALID']
+
+export class Findings {
+  readonly problems: Problem[] = []
+  readonly checked: Checked = { images: 0, layers: 0, bytes: 0 }
+  private readonly known = new Set<string>()
+
+  add(where: string, message: string): void {
+    const key = `${where}\0${message}`
+    if (this.known.has(key) || this.known.size >= MAX_PROBLEMS) return
+    this.known.add(key)
+    this.problems.push({ where, message })
+  }
+
+  /** What the image is to blame for becomes a problem. @returns undefined then */
+  async attempt<T>(where: string, run: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await run()
+    } catch (error) {
+      if (!(error instanceof ImageError) || !OF_THE_IMAGE.includes(error.code)) throw error
+      this.add(where, error.message)
+      return undefined
+    }
+  }
+}

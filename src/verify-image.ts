@@ -1,0 +1,83 @@
+/** Whether an image is what it says, and what a configuration describes; found by reading all of it. */
+import { access, constants } from 'node:fs/promises'
+import { diffOpened } from './diff-images.js'
+import { attempt } from './errors.js'
+import { inRun, type Run } from './in-run.js'
+import { checkReadOptions, type ReadOptions } from './options.js'
+import { withoutUserinfo } from './registry/reference.js'
+import { namesConf, openAny } from './sources/any.js'
+import type { Place } from './transports/transport.js'
+import { parsePlace } from './transports.js'
+import { Findings } from './verification/findings.js'
+import type { Verification } from './verification/result.js'
+
+export interface VerifyOptions extends ReadOptions {
+  /** An image, named as destinations are, with all its platforms; or a configuration. */
+  image: string
+  /** A configuration: the image is to be exactly what would be built of it. */
+  against?: string | undefined
+}
+
+/** @throws ImageError where it cannot be read: what is wrong with the image itself is a problem, not an error */
+export async function verifyImage(options: VerifyOptions): Promise<Verification> {
+  const { image, against } = options
+  checkReadOptions(options)
+  return inRun(options, async (run) => {
+    const findings = new Findings()
+    if (await namesConf(image)) await checkConfiguration(image, run, findings)
+    else await checkPlace(parsePlace(image), run, findings)
+    const diff = against === undefined ? undefined : await compareWith(against, image, run, findings)
+    const isDifferent = diff !== undefined && !diff.equal
+    return {
+      image: withoutUserinfo(image),
+      isValid: findings.problems.length === 0 && !isDifferent,
+      problems: findings.problems,
+      checked: findings.checked,
+      ...(isDifferent ? { against: diff } : {}),
+    }
+  })
+}
+
+async function checkPlace(place: Place, run: Run, findings: Findings): Promise<void> {
+  const { workshop, context } = run
+  if (place.stored !== undefined) {
+    const { StoredImages } = await import('./verification/stored.js')
+    const { store, reference } = await place.stored(context)
+    await new StoredImages(store, findings, workshop).check(reference)
+    return
+  }
+  // What no image is read from says so.
+  const { path } = place
+  if (path === undefined) return void (await place.source(context))
+  await attempt('FILE_UNREADABLE', `cannot read ${place.name}`, () => access(path, constants.R_OK))
+  const { checkArchive } = await import('./verification/archived.js')
+  const isLayout = await checkArchive(path, workshop, findings)
+  if (isLayout) await checkPlace(parsePlace(`oci-archive:${path}`), run, findings)
+}
+
+/** The image that a configuration describes. */
+async function checkConfiguration(name: string, run: Run, findings: Findings): Promise<void> {
+  const { image } = await openAny(name, run)
+  const { LayerAudits } = await import('./verification/layers.js')
+  const { checkConfig } = await import('./verification/config.js')
+  const audits = new LayerAudits(run.workshop, findings)
+  const diffIds = await Promise.all(image.layers.map(async (layer) => (await run.passes.of(layer)).diffId))
+  await Promise.all(
+    image.layers.map((layer, i) =>
+      audits.inTurn(async () =>
+        audits.check(`${i}`, `layer ${i + 1}`, await layer.recipe(), i === 0, diffIds[i]),
+      ),
+    ),
+  )
+  findings.checked.images++
+  for (const problem of checkConfig(image.config(diffIds).bytes, image.layers.length).problems)
+    findings.add('config', problem)
+}
+
+/** How the image differs from what would be built. */
+async function compareWith(conf: string, image: string, run: Run, findings: Findings) {
+  const expected = await openAny(conf, run)
+  const found = await findings.attempt('', () => openAny(image, run))
+  if (found === undefined) return undefined
+  return findings.attempt('', () => diffOpened({ name: conf, ...expected }, { name: image, ...found }, run))
+}
