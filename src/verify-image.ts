@@ -20,22 +20,27 @@ export interface VerifyOptions extends ReadOptions {
 
 /** @throws ImageError where it cannot be read: what is wrong with the image itself is a problem, not an error */
 export async function verifyImage(options: VerifyOptions): Promise<Verification> {
-  const { image, against } = options
   checkReadOptions(options)
-  return inRun(options, async (run) => {
-    const findings = new Findings()
-    if (await namesConf(image)) await checkConfiguration(image, run, findings)
-    else await checkPlace(parsePlace(image), run, findings)
-    const diff = against === undefined ? undefined : await compareWith(against, image, run, findings)
-    const isDifferent = diff !== undefined && !diff.equal
-    return {
-      image: withoutUserinfo(image),
-      isValid: findings.problems.length === 0 && !isDifferent,
-      problems: findings.problems,
-      checked: findings.checked,
-      ...(isDifferent ? { against: diff } : {}),
-    }
-  })
+  return inRun(options, (run) => verifyIn(run, options))
+}
+
+/** As {@link verifyImage}, in a run that goes on. */
+export async function verifyIn(
+  run: Run,
+  { image, against }: Pick<VerifyOptions, 'image' | 'against'>,
+): Promise<Verification> {
+  const findings = new Findings()
+  if (await namesConf(image)) await checkConfiguration(image, run, findings)
+  else await checkPlace(parsePlace(image), run, findings)
+  const diff = against === undefined ? undefined : await compareWith(against, image, run, findings)
+  const isDifferent = diff !== undefined && !diff.equal
+  return {
+    image: withoutUserinfo(image),
+    isValid: findings.problems.length === 0 && !isDifferent,
+    problems: findings.problems,
+    checked: findings.checked,
+    ...(isDifferent ? { against: diff } : {}),
+  }
 }
 
 async function checkPlace(place: Place, run: Run, findings: Findings): Promise<void> {

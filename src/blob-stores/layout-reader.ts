@@ -87,7 +87,7 @@ export class LayoutReader implements BlobReader {
   /** Where a blob's bytes lie, for who reads them on another thread; they are not compared. Undefined when there is no blob of that size. */
   locate({ digest, size }: Pick<Descriptor, 'digest' | 'size'>): Extent | undefined {
     const extent = this.files.locate(blobPath(digest))
-    return extent?.size === size ? { path: extent.path, offset: extent.offset, size } : undefined
+    return extent?.size === size ? extent : undefined
   }
 
   async *get(blob: Descriptor): AsyncGenerator<Uint8Array> {

@@ -164,10 +164,10 @@ class Names implements MemberVisitor {
   /** "Whiteouts": empty files that hide what lies below. */
   private *whiteout({ type, size }: Member, path: string): Generator<string> {
     const base = path.slice(path.lastIndexOf('/') + 1)
-    if (!base.startsWith('.wh.')) return
+    // Engines pass over what AUFS kept for itself.
+    if (!base.startsWith('.wh.') || (base.startsWith('.wh..wh.') && base !== '.wh..wh..opq')) return
     if (this.isLowest) yield 'a whiteout in the lowest layer hides nothing'
-    if (base === '.wh.' || (base.startsWith('.wh..wh.') && base !== '.wh..wh..opq'))
-      yield 'expected a whiteout of a name, found a reserved one'
+    if (base === '.wh.') yield 'expected a whiteout of a name, found one of none'
     if (type !== '0' && type !== '\0') yield `expected a whiteout to be a file, found type "${type}"`
     else if (size > 0) yield `expected a whiteout to be empty, found ${size} bytes`
   }
@@ -186,8 +186,8 @@ class Names implements MemberVisitor {
       else if (target === DIRECTORY) this.tell(member, 'a hard link to a directory')
       kind = target === LINK ? LINK : FILE
     }
-    // Directories may come again, to be given other modes.
-    if (before !== 0 && (before !== DIRECTORY || kind !== DIRECTORY)) this.suspect(hash)
+    // Docker takes no name twice, not even a directory's.
+    if (before !== 0) this.suspect(hash)
     this.ancestors(member, path)
     this.known.set(hash, kind)
     if (kind !== DIRECTORY && this.safe.startsWith(`${path}/`)) this.safe = '/'
@@ -217,24 +217,21 @@ class Names implements MemberVisitor {
   }
 }
 
-/** Names that come twice, and are not both a directory's. */
+/** Names that come twice. */
 class Repeated implements MemberVisitor {
-  private readonly seen = new Map<string, boolean>()
+  private readonly seen = new Set<string>()
 
   constructor(
     private readonly suspects: ReadonlySet<string>,
     private readonly problems: Problems,
   ) {}
 
-  member({ name, type }: Member): void {
+  member({ name }: Member): void {
     const path = normalisePath(`/${name.replace(/^\/+/, '')}`)
     const [low, high] = nameHash(path)
     if (!this.suspects.has(`${low} ${high}`)) return
-    const before = this.seen.get(path)
-    const isDirectory = type === '5'
-    if (before !== undefined && !(before && isDirectory))
-      this.problems.add(`${shorten(name)}: expected it once, found it again`)
-    this.seen.set(path, isDirectory)
+    if (this.seen.has(path)) this.problems.add(`${shorten(name)}: expected it once, found it again`)
+    this.seen.add(path)
   }
 
   data(): void {}

@@ -83,7 +83,8 @@ export class MemberReader {
   /** The archive has no more bytes. @throws ImageError IMAGE_INVALID when a member is cut short */
   finish(): void {
     if (this.isAtEnd || this.contents + this.padding + this.length === 0) return
-    throw invalid(this.start, 'a whole member', `the end of the archive at byte ${this.position}`)
+    const at = Math.min(this.start, this.position)
+    throw invalid(at, 'a whole member', `the end of the archive at byte ${this.position}`)
   }
 
   /** @param end where the header blocks so far end */

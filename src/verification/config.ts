@@ -42,8 +42,8 @@ const ENTRY = v.looseObject({
 const CONFIG = v.looseObject({
   created: TIME,
   author: TEXT,
-  architecture: v.pipe(v.string(), v.nonEmpty('expected a name, found none')),
-  os: v.pipe(v.string(), v.nonEmpty('expected a name, found none')),
+  architecture: v.pipe(v.string(), v.nonEmpty('expected a name')),
+  os: v.pipe(v.string(), v.nonEmpty('expected a name')),
   variant: TEXT,
   config: SETTINGS,
   rootfs: v.looseObject({
@@ -70,7 +70,7 @@ export function checkConfig(bytes: Buffer, layers: number): CheckedConfig {
   const parsed = v.safeParse(CONFIG, document)
   if (!parsed.success)
     return {
-      problems: parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'the config'}: ${issue.message}`),
+      problems: parsed.issues.map(problemOf),
       diffIds: diffIdsOf(document),
     }
   const { rootfs, history, architecture, os, variant, config } = parsed.output
@@ -85,6 +85,13 @@ export function checkConfig(bytes: Buffer, layers: number): CheckedConfig {
   if (wrong !== undefined)
     problems.push(`config.Env: expected NAME=value, found ${JSON.stringify(wrong.slice(0, 80))}`)
   return { problems, diffIds, platform: { architecture, os, ...(variant ? { variant } : {}) } }
+}
+
+function problemOf(issue: v.InferIssue<typeof CONFIG>): string {
+  const { message, expected, received } = issue
+  const found = received === 'undefined' ? 'none' : received.slice(0, 200)
+  const isOurs = message.startsWith('expected')
+  return `${v.getDotPath(issue) ?? 'the config'}: ${isOurs ? message : `expected ${expected}`}, found ${found}`
 }
 
 /** Of a config that has other faults, too. */
