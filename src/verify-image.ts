@@ -1,7 +1,5 @@
 /** Whether an image is what it says, and what a configuration describes; found by reading all of it. */
-import { access, constants } from 'node:fs/promises'
 import { diffOpened } from './diff-images.js'
-import { attempt } from './errors.js'
 import { inRun, type Run } from './in-run.js'
 import { checkReadOptions, type ReadOptions } from './options.js'
 import { withoutUserinfo } from './registry/reference.js'
@@ -45,19 +43,16 @@ export async function verifyIn(
 
 async function checkPlace(place: Place, run: Run, findings: Findings): Promise<void> {
   const { workshop, context } = run
-  if (place.stored !== undefined) {
-    const { StoredImages } = await import('./verification/stored.js')
-    const { store, reference } = await place.stored(context)
-    await new StoredImages(store, findings, workshop).check(reference)
-    return
-  }
-  // What no image is read from says so.
-  const { path } = place
-  if (path === undefined) return void (await place.source(context))
-  await attempt('FILE_UNREADABLE', `cannot read ${place.name}`, () => access(path, constants.R_OK))
+  const held = await place.holder(context)
+  const { StoredImages } = await import('./verification/stored.js')
+  if ('store' in held) return new StoredImages(held.store, findings, workshop).check(held.reference)
   const { checkArchive } = await import('./verification/archived.js')
-  const isLayout = await checkArchive(path, workshop, findings)
-  if (isLayout) await checkPlace(parsePlace(`oci-archive:${path}`), run, findings)
+  if (!(await checkArchive(held.archive, workshop, findings))) return
+  const { OciArchive } = await import('./blob-stores/oci-archive.js')
+  const store = await findings.attempt('', () => OciArchive.read(place.name, held.archive, run.signal))
+  if (store === undefined) return
+  context.onEnd(() => store.close())
+  await new StoredImages(store, findings, workshop).check(undefined)
 }
 
 /** The image that a configuration describes. */

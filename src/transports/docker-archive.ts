@@ -1,9 +1,10 @@
 /** Files as docker load reads them; a pipe or device by name is streamed to. */
-import { closeSync } from 'node:fs'
+import { accessSync, closeSync, constants } from 'node:fs'
+import { attempt } from '../errors.js'
 import { lookAtTarget } from '../files/target.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
-import type { Place, Transport, TransportContext } from './transport.js'
+import type { Holder, Place, Transport, TransportContext } from './transport.js'
 
 export const dockerArchive: Transport = {
   scheme: 'docker-archive',
@@ -38,6 +39,12 @@ class DockerArchive implements Place {
   async source({ workshop }: TransportContext): Promise<Image> {
     const { openDockerArchive } = await import('../sources/docker-archive.js')
     return openDockerArchive(this.path, workshop)
+  }
+
+  /** @throws ImageError FILE_UNREADABLE */
+  async holder(): Promise<Holder> {
+    attempt('FILE_UNREADABLE', `cannot read ${this.name}`, () => accessSync(this.path, constants.R_OK))
+    return { archive: this.path }
   }
 }
 

@@ -12,7 +12,7 @@ import {
   withoutUserinfo,
 } from '../registry/reference.js'
 import { previousImages } from '../sources/previous.js'
-import type { Place, StoredPlace, Transport, TransportContext } from './transport.js'
+import type { Holder, Place, Transport, TransportContext } from './transport.js'
 
 export const docker: Transport = {
   scheme: 'docker',
@@ -77,7 +77,7 @@ class Repository implements Place {
     return openStoredImage(store, digest ?? tag, names, context.workshop, context.signal)
   }
 
-  async stored(context: TransportContext): Promise<StoredPlace> {
+  async holder(context: TransportContext): Promise<Holder> {
     const { tag, digest } = this.reference
     return { store: await this.open(context, undefined), reference: digest ?? tag }
   }

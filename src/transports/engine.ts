@@ -4,7 +4,7 @@ import type { Destination } from '../model/destination.js'
 import type { Engine } from '../model/engine.js'
 import type { Image } from '../model/image.js'
 import { parseReference } from '../registry/reference.js'
-import type { Place, Transport, TransportContext } from './transport.js'
+import type { Holder, Place, Transport, TransportContext } from './transport.js'
 
 /** @param shown what it is called in messages @throws ImageError ENGINE_FAILED when there is none */
 type OpenEngine = (shown: string, signal: AbortSignal) => Promise<Engine>
@@ -38,8 +38,18 @@ class AtEngine implements Place {
     return { shape: 'served', name: this.name, engine, wanted: this.wanted }
   }
 
+  async source(context: TransportContext): Promise<Image> {
+    const held = await this.holder(context)
+    if ('archive' in held) {
+      const { openDockerArchive } = await import('../sources/docker-archive.js')
+      return openDockerArchive(held.archive, context.workshop)
+    }
+    const { openStoredImage } = await import('../sources/blob-store.js')
+    return openStoredImage(held.store, undefined, [this.wanted!], context.workshop, context.signal)
+  }
+
   /** A copy of the image that the engine writes: what it has in place is no archive. */
-  async source({ workshop, signal, onEnd }: TransportContext): Promise<Image> {
+  async holder({ workshop, signal, onEnd }: TransportContext): Promise<Holder> {
     const { name, wanted } = this
     if (wanted === undefined)
       throw new ImageError('DESTINATION_INVALID', `${name}: expected the name of an image, found none`, {
@@ -49,14 +59,10 @@ class AtEngine implements Place {
     await engine.ready
     const path = workshop.makeFile()
     const kind = await engine.save(/:[^/]*$/.test(wanted) ? wanted : `${wanted}:latest`, path)
-    if (kind === 'docker-archive') {
-      const { openDockerArchive } = await import('../sources/docker-archive.js')
-      return openDockerArchive(path, workshop)
-    }
+    if (kind === 'docker-archive') return { archive: path }
     const { OciArchive } = await import('../blob-stores/oci-archive.js')
-    const { openStoredImage } = await import('../sources/blob-store.js')
     const store = await OciArchive.read(name, path, signal)
     onEnd(() => store.close())
-    return openStoredImage(store, undefined, [wanted], workshop, signal)
+    return { store, reference: undefined }
   }
 }

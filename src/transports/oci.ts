@@ -3,7 +3,7 @@ import type { BlobReader, BlobStore } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import { previousImages } from '../sources/previous.js'
-import type { Place, StoredPlace, Transport, TransportContext } from './transport.js'
+import type { Holder, Place, Transport, TransportContext } from './transport.js'
 
 export const oci: Transport = {
   scheme: 'oci',
@@ -73,7 +73,7 @@ class Layout implements Place {
 
   async source(context: TransportContext): Promise<Image> {
     const { openStoredImage } = await import('../sources/blob-store.js')
-    const { store } = await this.stored(context)
+    const { store } = await this.holder(context)
     return openStoredImage(
       store,
       this.tag,
@@ -83,7 +83,7 @@ class Layout implements Place {
     )
   }
 
-  async stored(context: TransportContext): Promise<StoredPlace> {
+  async holder(context: TransportContext): Promise<Exclude<Holder, { archive: string }>> {
     const store = await this.kind.read(this.path, context)
     context.onEnd(() => store.close())
     return { store, reference: this.tag }

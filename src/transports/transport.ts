@@ -36,15 +36,18 @@ export interface Place {
   destination(context: TransportContext): Promise<Destination>
   /** The image that is there. @throws ImageError IMAGE_INVALID, REGISTRY_FAILED, … */
   source(context: TransportContext): Promise<Image>
-  /** Where layers are blobs there: the store, and what the image is called in it. @throws ImageError as {@link source} */
-  stored?(context: TransportContext): Promise<StoredPlace>
+  /** What holds the image, for who looks at all of it. @throws ImageError as {@link source} */
+  holder(context: TransportContext): Promise<Holder>
 }
 
-export interface StoredPlace {
-  store: BlobReader
-  /** A tag or a digest; undefined for the only image, or all of them. */
-  reference: string | undefined
-}
+/** The path of a docker-archive, or a store of blobs with what the image is called in it. */
+export type Holder =
+  | { archive: string }
+  | {
+      store: BlobReader
+      /** A tag or a digest; undefined for the only image, or all of them. */
+      reference: string | undefined
+    }
 
 export interface TransportContext {
   options: DeliveryOptions
