@@ -92,7 +92,7 @@ test('imports point one way', () => {
 test('workers hold no logic: they import layers and export its tasks', () => {
   for (const module of modules('workers')) {
     for (const { path } of imports(module)) assert.match(path, /^src\/layers\//)
-    assert.ok(readFileSync(join(root, module), 'utf8').split('\n').length < 20, module)
+    assert.ok(readFileSync(join(root, module), 'utf8').split('\n').length < 25, module)
   }
 })
 

@@ -289,6 +289,7 @@ describe('files of a layout', () => {
       path: pathOf(directory, image.layers[1]!.descriptor),
       offset: 0,
       size: 300_000,
+      whole: true,
     })
     await reader.close()
     assert.equal(
