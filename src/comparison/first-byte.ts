@@ -22,8 +22,8 @@ export class FirstByte {
     let left: Buffer = Buffer.alloc(0)
     let right: Buffer = Buffer.alloc(0)
     for (let done = 0; ; ) {
-      if (left.length === 0) left = (await a.next()).value ?? left
-      if (right.length === 0) right = (await b.next()).value ?? right
+      if (left.length === 0) left = await nextOf(a)
+      if (right.length === 0) right = await nextOf(b)
       const count = Math.min(left.length, right.length)
       if (count === 0) return left.length === right.length ? undefined : done
       if (left.compare(right, 0, count, 0, count) !== 0) {
@@ -55,6 +55,14 @@ export class FirstByte {
       yield Buffer.from(bytes)
     }
     return undefined
+  }
+}
+
+/** The next piece that has something; an empty one at the end. */
+async function nextOf(pieces: AsyncGenerator<Buffer, undefined>): Promise<Buffer> {
+  for (;;) {
+    const { value } = await pieces.next()
+    if (value === undefined || value.length > 0) return value ?? Buffer.alloc(0)
   }
 }
 

@@ -8,8 +8,8 @@ import type { ReadLayer, Side } from './side.js'
 import { storeName } from './store-names.js'
 import type { Tally } from './tally.js'
 
-/** Members at once, of both images: they take 100 MB. */
-const AT_ONCE = 100_000
+/** Members at once, of both images: with what is on its way between threads they take 200 MB. */
+const AT_ONCE = 40_000
 /** Files of which it is looked up where they differ. */
 const MAX_LOOKED_UP = 2000
 

@@ -2,9 +2,9 @@
  * What is in a layer, found by reading its archive once: sums for each group of members, and the members of groups that
  * are asked for. A group is a store path, or what is elsewhere below one directory of the root.
  */
-import { createHash, type Hash } from 'node:crypto'
+import { createHash, type Hash, hash } from 'node:crypto'
 import { ImageError } from '../errors.js'
-import { type Digest, digestOf, fromHex } from '../model/digest.js'
+import { type Digest, fromHex } from '../model/digest.js'
 import type { Member } from '../model/member.js'
 import type { Recipe } from '../model/recipe.js'
 import { normalisePath } from '../python/paths.js'
@@ -58,7 +58,7 @@ export interface FoundMember {
   /** Of its first header block, in bytes from the archive's start. */
   offset: number
   /** Of its header blocks, and their bytes. */
-  headers: { digest: Digest; size: number }
+  headers: { digest: string; size: number }
   /** Where something was rewritten: indexes of the rewrites, and what the member was called and led to. */
   rewritten?: { by: number[]; name: string; linkname: string }
 }
@@ -171,7 +171,7 @@ class Groups {
     if (this.members.length >= MAX_MEMBERS) throw new TooMany('members that differ', MAX_MEMBERS)
     const found: FoundMember = {
       ...{ group, member, digest: undefined, offset },
-      headers: { digest: digestOf(headers), size: headers.length },
+      headers: { digest: hash('sha256', headers, 'base64'), size: headers.length },
     }
     this.members.push(found)
     this.open = this.opened(found, size)
@@ -193,17 +193,19 @@ class Groups {
     return { groups: [...this.groups.values()], members: this.members }
   }
 
-  private opened(found: FoundMember, size: number): Open {
-    const hash = createHash('sha256')
-    const seal = (): void => {
-      if (size > 0) found.digest = fromHex(hash.digest('hex'))
-    }
+  /** What takes a member's contents; nothing where there is nothing to take. */
+  private opened(found: FoundMember, size: number): Open | undefined {
     const { rewrites } = this
-    if (rewrites === undefined) return { accept: (bytes) => void hash.update(bytes), finish: seal }
+    const digest = size > 0 ? createHash('sha256') : undefined
+    const seal = (): void => {
+      if (digest !== undefined) found.digest = fromHex(digest.digest('hex'))
+    }
+    if (rewrites === undefined)
+      return digest && { accept: (bytes) => void digest.update(bytes), finish: seal }
     const { name, linkname } = found.member
     const by = new Set<number>()
     found.member = rewriteFields(found.member, (text) => rewrites.text(text, by))
-    const stream = rewrites.stream(by, (bytes) => void hash.update(bytes))
+    const stream = rewrites.stream(by, (bytes) => void digest?.update(bytes))
     return {
       accept: stream.accept,
       finish: () => {

@@ -18,6 +18,7 @@ import { makeImage, randomImage } from '../support/random-image.js'
 import { startRegistry } from '../support/registry.js'
 import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 import { leavesOf } from './leaves.js'
+import { other, rename } from './plants.js'
 import { APP, EXTRA, filesOf, LIB, smallImage, writeArchive } from './small-image.js'
 
 const root = scratchDirectory()
@@ -132,6 +133,19 @@ test('contents of files differ from the same byte on in archives and in packed l
       sizes.map(({ name, size }) => [name, [['contents', size - 2]]]),
     )
   }
+})
+
+test('the first byte that differs is found where names of store paths were replaced, too', async () => {
+  const before = writeArchive(join(root, 'names.tar'), smallImage())
+  const image = smallImage()
+  rename(image, EXTRA, other(EXTRA))
+  const passwd = image.layers[0]!.members[1]!
+  passwd.data = Buffer.concat([passwd.data, Buffer.from('me:x:1:1')])
+  passwd.size = passwd.data.length
+  const { layers } = await diffImages({ from: before, to: writeArchive(join(root, 'named.tar'), image) })
+  assert.deepEqual(layers[0]!.paths[0]!.differing[0]!.fields, [
+    { field: 'contents', from: 11, to: 19, offset: 11 },
+  ])
 })
 
 test('the command says it in lines or JSON, and by its status as diff does', () => {

@@ -427,7 +427,7 @@ export function other(path: string, name = path.slice(path.indexOf('-') + 1)): s
 }
 
 /** Under another name wherever it is named. */
-function rename(image: SmallImage, from: string, to: string): void {
+export function rename(image: SmallImage, from: string, to: string): void {
   const replaced = (text: string): string =>
     text.replaceAll(from.slice(STORE.length + 1), to.slice(STORE.length + 1))
   for (const it of all(image)) {
