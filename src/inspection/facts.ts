@@ -60,6 +60,18 @@ export interface PathFacts {
   members?: number
   /** Of its files' contents. */
   bytes?: number
+  /** Of its members and their contents; where the image is looked at in detail and the layer was read. */
+  digest?: Digest
+  /** The largest below it, each behind those above it; where the image is looked at in detail. */
+  directories?: readonly DirectoryFacts[]
+}
+
+/** A directory, with all that is below it. */
+export interface DirectoryFacts {
+  /** Below the path: `share/locale`. */
+  path: string
+  members: number
+  bytes: number
 }
 
 /** OCI image specification 1.1, "Image Configuration", `history`. */
@@ -94,6 +106,8 @@ export interface SharedFacts {
   of: number
   /** Layers of this image that the other has, too: by diff ID. */
   layers: number
+  /** Which those are. */
+  numbers: readonly number[]
   /** Of those, as in {@link Totals}. */
   size?: number
   blobSize?: number

@@ -22,6 +22,8 @@ export interface InspectContext {
   passes: ChecksumPasses
   /** Whether layers are downloaded to be read. */
   deep: boolean
+  /** Whether store paths get digests where they are read, and the sums of directories below them. */
+  detailed: boolean
 }
 
 /** @param name as people name it @throws ImageError of its layers, IMAGE_INVALID */
@@ -35,7 +37,7 @@ export async function inspect(
   const { history, ...config } = readConfig(bytes, name)
   const entries = entriesOfLayers(history, image.layers.length)
   const reading: ContentsContext = {
-    reader: new LayerReader(context.workshop, storeDir),
+    reader: new LayerReader(context.workshop, storeDir, context.detailed),
     deep: context.deep,
     planOf: (layer) => context.passes.of(layer),
   }
@@ -69,7 +71,8 @@ export async function sharedWith(
   const all = new Set(diffIds)
   const shared = facts.layers.filter(({ diffId }) => all.has(diffId))
   const imageId = other.config(diffIds).descriptor.digest
-  return { image: name, imageId, of: diffIds.length, layers: shared.length, ...sumsOf(shared) }
+  const numbers = shared.map(({ number }) => number)
+  return { image: name, imageId, of: diffIds.length, layers: shared.length, numbers, ...sumsOf(shared) }
 }
 
 function diffIdsOf({ layers }: Image, passes: ChecksumPasses): Promise<Digest[]> {

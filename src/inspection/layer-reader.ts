@@ -32,11 +32,13 @@ export class LayerReader {
   constructor(
     private readonly workshop: Workshop,
     private readonly storeDir: string,
+    /** Whether groups get digests where they are read, and the sums of directories. */
+    private readonly detailed = false,
   ) {}
 
   /** The groups of a plan, whose files need not be read. */
   ofPlan(plan: Uint8Array): Group[] {
-    return this.bounded(groupsOfPlan(plan, this.storeDir))
+    return this.bounded(groupsOfPlan(plan, this.storeDir, this.detailed))
   }
 
   /**
@@ -48,9 +50,10 @@ export class LayerReader {
     const key = keyOf(recipe)
     let reading = this.contents.get(key)
     if (reading === undefined) {
+      const { storeDir, detailed } = this
       const subject = nameOf(layer.source)
       reading = this.workshop
-        .contents({ recipe, storeDir: this.storeDir }, subject)
+        .contents({ recipe, storeDir, digests: detailed, directories: detailed }, subject)
         .then((found) => ({ ...found, groups: this.bounded(found.groups) }))
         .catch((error: unknown) => {
           throw inLayer(subject, error)

@@ -10,6 +10,7 @@ import type { Recipe } from '../model/recipe.js'
 import { normalisePath } from '../python/paths.js'
 import { MemberReader } from '../tar/member-reader.js'
 import { type Checksum, DigestSink } from './checksum.js'
+import { type DirectorySum, DirectorySums } from './directories.js'
 import { type Entry, Kind, readPlan } from './plan.js'
 import { writeRecipes } from './recipes.js'
 import { type Rewrite, Rewrites } from './rewriter.js'
@@ -20,6 +21,8 @@ export interface ContentsTask {
   storeDir: string
   /** Whether groups get digests. */
   digests?: boolean
+  /** Whether groups get the sums of directories. */
+  directories?: boolean
   /** Groups whose members are wanted. */
   members?: readonly string[]
   /** Of those, only members of this type. */
@@ -47,6 +50,8 @@ export interface Group {
   bytes: number
   /** Of its members' headers and contents, in their order; where it was asked for. */
   digest?: Digest
+  /** The largest below it, where they were asked for. */
+  directories?: readonly DirectorySum[]
 }
 
 export interface FoundMember {
@@ -100,23 +105,31 @@ export async function readContents(task: ContentsTask): Promise<LayerContents> {
   }
 }
 
-/** The sums of a plan, without reading a file. */
-export function groupsOfPlan(plan: Uint8Array, storeDir: string): Group[] {
+/** The sums of a plan, without reading a file. @param directories whether groups get those of directories too */
+export function groupsOfPlan(plan: Uint8Array, storeDir: string, directories = false): Group[] {
   const groups = new Map<string, Group>()
+  const sums = directories ? new DirectorySums() : undefined
   let root = '/'
   readPlan(plan, (entry: Readonly<Entry>, path) => {
     if (entry.depth === 0) root = groupOf(path, storeDir)
     // What is below a path of a group belongs to the same one, but for the root's.
     const group = root === '/' ? groupOf(path, storeDir) : root
-    count(groups, group, entry.kind === Kind.file ? entry.size : 0)
+    const bytes = entry.kind === Kind.file ? entry.size : 0
+    count(groups, group, bytes)
+    sums?.add(group, path, bytes)
     return true
   })
+  addDirectories(groups, sums)
   return [...groups.values()]
+}
+
+function addDirectories(groups: ReadonlyMap<string, Group>, sums: DirectorySums | undefined): void {
+  for (const [path, directories] of sums?.finish() ?? []) groups.get(path)!.directories = directories
 }
 
 /** @param name of a member, or a path */
 export function groupOf(name: string, storeDir: string): string {
-  const path = normalisePath(`/${name.replace(/^\/+/, '')}`)
+  const path = absolute(name)
   if (path.startsWith(`${storeDir}/`)) {
     const end = path.indexOf('/', storeDir.length + 1)
     return end < 0 ? path : path.slice(0, end)
@@ -124,6 +137,10 @@ export function groupOf(name: string, storeDir: string): string {
   if (storeDir === path || storeDir.startsWith(`${path}/`)) return '/'
   const end = path.indexOf('/', 1)
   return end < 0 ? path : path.slice(0, end)
+}
+
+function absolute(name: string): string {
+  return normalisePath(`/${name.replace(/^\/+/, '')}`)
 }
 
 function count(groups: Map<string, Group>, path: string, bytes: number): void {
@@ -148,6 +165,7 @@ class Groups {
   private readonly members: FoundMember[] = []
   private readonly digests = new Map<string, Digest>()
   private readonly wanted: ReadonlySet<string>
+  private readonly sums: DirectorySums | undefined
   /** Of the group that the member belongs to, since another group's member. */
   private running: { path: string; hash: Hash } | undefined
   /** The member under way, where it is wanted. */
@@ -157,11 +175,13 @@ class Groups {
   constructor(private readonly task: ContentsTask) {
     this.wanted = new Set(task.members)
     this.rewrites = task.rewrites && new Rewrites(task.rewrites)
+    this.sums = task.directories ? new DirectorySums() : undefined
   }
 
   member(member: Member, offset: number, size: number, headers: Buffer): void {
     const group = groupOf(member.name, this.task.storeDir)
     count(this.groups, group, size)
+    this.sums?.add(group, absolute(member.name), size)
     if (this.task.digests) {
       if (this.running?.path !== group) this.change(group)
       // Global records are in the headers of other members.
@@ -190,6 +210,7 @@ class Groups {
   finish(): Pick<LayerContents, 'groups' | 'members'> {
     this.change(undefined)
     for (const [path, digest] of this.digests) this.groups.get(path)!.digest = digest
+    addDirectories(this.groups, this.sums)
     return { groups: [...this.groups.values()], members: this.members }
   }
 

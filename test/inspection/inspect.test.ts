@@ -97,10 +97,16 @@ describe('an image', () => {
     const { shared, layers } = await inspectImage({ image: archive, others: [other, archive] })
     const size = layers.slice(0, 2).reduce((sum, layer) => sum + layer.size!, 0)
     assert.deepEqual(
-      shared!.map(({ image, of, layers, size }) => ({ image, of, layers, size })),
+      shared!.map(({ image, of, layers, numbers, size }) => ({ image, of, layers, numbers, size })),
       [
-        { image: other, of: 4, layers: 2, size },
-        { image: archive, of: 4, layers: 4, size: layers.reduce((sum, layer) => sum + layer.size!, 0) },
+        { image: other, of: 4, layers: 2, numbers: [1, 2], size },
+        {
+          image: archive,
+          of: 4,
+          layers: 4,
+          numbers: [1, 2, 3, 4],
+          size: layers.reduce((sum, layer) => sum + layer.size!, 0),
+        },
       ],
     )
   })
