@@ -44,5 +44,22 @@ await build({
   sourcemap: true,
   logLevel: 'warning',
 })
+
+// The script and the styles of the explorer's page, which are read beside the module that asks for them.
+for (const outdir of ['dist/command/src/main', 'dist/src/explorer'])
+  await build({
+    entryPoints: [
+      { in: 'src/explorer/client/main.ts', out: 'explorer' },
+      { in: 'src/explorer/client/style.css', out: 'explorer' },
+    ],
+    outdir,
+    bundle: true,
+    platform: 'browser',
+    target: 'es2022',
+    format: 'iife',
+    minify: true,
+    charset: 'utf8',
+    logLevel: 'warning',
+  })
 writeFileSync('dist/command/package.json', '{"type":"commonjs"}\n')
 chmodSync('dist/command/src/main/cli.js', 0o755)

@@ -80,6 +80,29 @@ async function describePaths(paths: readonly string[], signal?: AbortSignal): Pr
   return all
 }
 
+/**
+ * What the store knows of paths, some of which it may not have; references may lead to others.
+ * @returns undefined when it does not answer, and when the signal fires
+ */
+export async function queryReferences(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<Closure | undefined> {
+  const named = paths.filter((path) => isStorePath(path, nixStoreDir()))
+  const found = new Map<string, StorePath>()
+  for (const part of parts(named)) {
+    const invalid = await nixStore(['--check-validity', '--print-invalid'], part, signal)
+    if (invalid === undefined) return undefined
+    const missing = new Set(invalid)
+    const valid = part.filter((path) => !missing.has(path))
+    if (valid.length === 0) continue
+    const text = await nixStoreText(['--dump-db'], valid, signal, MOST_REFERENCES)
+    if (text === undefined) return undefined
+    for (const [path, entry] of parseRegistration(text, 'nix-store --dump-db')) found.set(path, entry)
+  }
+  return found
+}
+
 function noAnswer(question: string): ImageError {
   return new ImageError('STORE_PATH_INVALID', `nix-store ${question} gave no answer`, {
     hint: 'is Nix here, and does its store answer? Inside a build, --registration FILE takes its place',
