@@ -7,7 +7,7 @@ import { Scratch } from './files/scratch.js'
 import type { Emit } from './model/events.js'
 import type { Image } from './model/image.js'
 import type { DeliveryOptions } from './options.js'
-import { LayerPool } from './pool/pool.js'
+import { LayerPool, type OnWork } from './pool/pool.js'
 import { threadCount } from './pool/threads.js'
 import { Workshop } from './pool/workshop.js'
 import type { TransportContext } from './transports/transport.js'
@@ -35,14 +35,24 @@ export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Prom
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
   checkAborted(signal)
+  const emit = options.onEvent ?? (() => {})
+  /** What a listener threw while a thread was told of: the run ends with it. */
+  let failure: { error: unknown } | undefined
+  const onWork: OnWork = (task, subject, work) => {
+    try {
+      emit({ type: 'worked', task, subject, ...work })
+    } catch (error) {
+      failure ??= { error }
+      end.abort()
+    }
+  }
   // The first worker starts while this thread loads the rest.
   const threads = threadCount(options.threads)
-  const pool = new LayerPool(threads, signal)
+  const pool = new LayerPool(threads, signal, undefined, onWork)
   const scratch = new Scratch()
   const closing: (() => Promise<void>)[] = []
   const onEnd = (close: () => Promise<void>): void => void closing.push(close)
   try {
-    const emit = options.onEvent ?? (() => {})
     const warn = (message: string): void => emit({ type: 'warning', message })
     const workshop = new Workshop(pool, threads, scratch.file)
     const cache = await openCache(options.cache, warn, signal)
@@ -66,7 +76,7 @@ export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Prom
   } catch (error) {
     throw options.signal?.aborted
       ? aborted(options.signal.reason)
-      : asImageError(error, 'INTERNAL', 'unexpected failure')
+      : asImageError(failure === undefined ? error : failure.error, 'INTERNAL', 'unexpected failure')
   } finally {
     end.abort()
     await Promise.all([pool.close(), ...closing.map((close) => close())])

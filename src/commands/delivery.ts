@@ -6,6 +6,7 @@ import type { CompressionOptions, DeliveryOptions } from '../options.js'
 import { log } from '../report/log.js'
 import type { Result } from '../report/reporter.js'
 import { SYNTAX } from '../transports.js'
+import type { BuildReport } from './build-report.js'
 import { gather } from './closure-arguments.js'
 import { KnownOption } from './known-option.js'
 import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
@@ -23,6 +24,7 @@ export interface DeliveryArguments extends RegistryArguments {
   dryRun?: boolean
   progress?: ProgressKind
   json?: boolean
+  report?: string
   quiet?: boolean
   verbose?: boolean
   verify?: boolean
@@ -80,6 +82,7 @@ export function addDeliveryOptions(command: Command): Command {
         'how it goes: a live block in a terminal, otherwise lines (auto); lines (plain), a summary (none), events (json)',
       ).choices(PROGRESS_KINDS),
     )
+    .option('--report <FILE>', 'write there what happened when, as JSON; inspect --html shows it')
     .option('-q, --quiet', 'show only warnings and errors')
     .option('-v, --verbose', 'show a line for each layer, also for one that was there')
     .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
@@ -106,6 +109,7 @@ export async function deliver(
       hint: 'send it on, as in: stream-layered-image conf.json | docker load, or name a file with -o',
     })
   const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
+  const recorded = given.report === undefined ? undefined : await record(given.report, given, inputs)
   const reporter = await chooseReporter(given, isStreamed)
   const options = {
     destinations: output,
@@ -121,18 +125,31 @@ export async function deliver(
     verify: given.verify,
     digestFile: given.digestFile,
     signal,
-    onEvent: (event: BuildEvent) => reporter.report(event),
+    onEvent: (event: BuildEvent) => {
+      recorded?.report(event)
+      reporter.report(event)
+    },
   }
   const result = await run(options).catch((error: unknown) => {
     reporter.end(undefined)
     throw error
   })
   reporter.end(result)
+  await recorded?.finish(result, signal)
   // Standard output is free for programs to read from when no image goes there.
   if (given.json || !(output.includes('-') || (await isTerminal(1)))) await print(JSON.stringify(result))
   // Last, for whoever wants to go on from here.
   if (given.quiet || 'dryRun' in result) return
   for (const { command } of result.destinations ?? []) if (command !== undefined) log(command)
+}
+
+async function record(
+  file: string,
+  { output = [], digestFile }: DeliveryArguments,
+  inputs: readonly string[],
+): Promise<BuildReport> {
+  const { openReport } = await import('./build-report.js')
+  return openReport(file, [...output, ...(digestFile === undefined ? [] : [digestFile])], inputs)
 }
 
 /** A line to standard output, whole. @throws ImageError OUTPUT_FAILED, OUTPUT_CLOSED */

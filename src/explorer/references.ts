@@ -1,14 +1,38 @@
-/** What store paths refer to, where this machine's Nix store knows them. */
+/** What store paths refer to: as a registration has it, or where this machine's Nix store knows them. */
+import type { Closure } from '../closure/closure.js'
 import { queryReferences } from '../closure/query.js'
+import { parseRegistration } from '../closure/registration.js'
+import { readText } from '../files/read-whole.js'
 import type { ImageFacts } from '../inspection/facts.js'
 import type { References } from './image-data.js'
 
-/** One step; the store is asked for all paths of the image. */
-export async function referencesOf(facts: ImageFacts, signal: AbortSignal | undefined): Promise<References> {
-  const paths = new Set(facts.layers.flatMap(({ storePaths }) => storePaths.map(({ path }) => path)))
+/**
+ * @param registration a file that says of paths what the store's database does; undefined: Nix is asked
+ * @throws ImageError STORE_PATH_INVALID for another file
+ */
+export async function referencesOf(
+  { layers, storeDir }: ImageFacts,
+  registration: string | undefined,
+  signal: AbortSignal | undefined,
+): Promise<References> {
+  const paths = new Set(layers.flatMap(({ storePaths }) => storePaths.map(({ path }) => path)))
   if (paths.size === 0) return { missing: 'the image has no store paths' }
-  const found = await queryReferences([...paths], signal)
-  if (found === undefined) return { missing: 'no Nix store was there to be asked' }
-  if (found.size === 0) return { missing: 'the Nix store here does not have these paths' }
-  return new Map([...found].map(([path, { references }]) => [path, references]))
+  const found =
+    registration === undefined
+      ? await queryReferences([...paths], signal)
+      : await readRegistration(registration, storeDir, signal)
+  if (found === undefined)
+    return { missing: 'no Nix store was there to be asked; --registration has them too' }
+  const known = [...found.values()].filter(({ path }) => paths.has(path))
+  if (known.length === 0) return { missing: 'the Nix store does not have these paths' }
+  return new Map(known.map(({ path, references }) => [path, references]))
+}
+
+async function readRegistration(
+  file: string,
+  storeDir: string,
+  signal: AbortSignal | undefined,
+): Promise<Closure> {
+  const about = `cannot read the registration ${file}`
+  return parseRegistration(await readText(file, 'STORE_PATH_INVALID', about, signal), file, storeDir)
 }

@@ -1,4 +1,5 @@
 /** What a worker can be asked to do: the messages between threads, and the functions behind them. */
+import { threadId } from 'node:worker_threads'
 import { toWire, type WireError } from '../errors.js'
 import type { Digest } from '../model/digest.js'
 import type { MadeBlob } from '../model/layer.js'
@@ -64,7 +65,14 @@ export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'audit
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
-export type Reply<T> = { ok: true; value: T } | { ok: false; error: WireError }
+export type Reply<T> = ({ ok: true; value: T } | { ok: false; error: WireError }) & { work?: ThreadWork }
+
+/** Which thread was at it, and when: milliseconds since the epoch. */
+export interface ThreadWork {
+  thread: number
+  from: number
+  to: number
+}
 
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
@@ -95,9 +103,16 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
   }
 
 async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
+  const from = now()
+  const work = (): ThreadWork => ({ thread: threadId, from, to: now() })
   try {
-    return { ok: true, value: await run() }
+    return { ok: true, value: await run(), work: work() }
   } catch (error) {
-    return { ok: false, error: toWire(error) }
+    return { ok: false, error: toWire(error), work: work() }
   }
+}
+
+/** The same clock in all threads. */
+function now(): number {
+  return performance.timeOrigin + performance.now()
 }

@@ -13,12 +13,15 @@ import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import type { Piscina } from 'piscina'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
-import type { AnyPass, Pass, Reply, Tasks } from '../layers/tasks.js'
+import type { AnyPass, Pass, Reply, Tasks, ThreadWork } from '../layers/tasks.js'
 import { Helping } from './helping.js'
 import { Here } from './here.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
+
+/** What a thread has done. @param subject what it was about */
+export type OnWork = (task: keyof Tasks, subject: string, work: ThreadWork) => void
 
 /** A pass that waits for its turn. */
 interface QueuedPass {
@@ -43,11 +46,13 @@ export class LayerPool {
    * @param threads how many threads there may be
    * @param signal stops what runs, whatever it is doing
    * @param worker the module that the threads run
+   * @param onWork told of each task but the smallest; does not throw
    */
   constructor(
     private readonly threads: number,
     private readonly signal: AbortSignal,
     private readonly worker = WORKER,
+    private readonly onWork: OnWork = () => {},
   ) {
     this.helping = new Helping(threads)
   }
@@ -89,6 +94,7 @@ export class LayerPool {
   pass<K extends Pass>(kind: K, input: Input<K>, subject: string, isLong = false): Promise<Output<K>> {
     const result = new Promise<Output<K>>((resolve, reject) => {
       const settle = (reply: Reply<Output<Pass>>): void => {
+        if (reply.work !== undefined) this.onWork(kind, subject, reply.work)
         if (reply.ok) resolve(reply.value as Output<K>)
         else reject(failure(kind, subject, reply.error))
       }
@@ -152,7 +158,11 @@ export class LayerPool {
 
   private async help(): Promise<void> {
     if (!this.helping.isWanted) return
-    await this.helping.help((pieces) => this.ask('help', pieces))
+    await this.helping.help(async (pieces) => {
+      const reply = await this.ask('help', pieces)
+      if (reply.work !== undefined) this.onWork('help', 'the largest layer', reply.work)
+      return reply
+    })
     this.askForTurn()
   }
 
@@ -181,6 +191,7 @@ export class LayerPool {
   async run<K extends keyof Tasks>(kind: K, input: Input<K>, subject: string): Promise<Output<K>> {
     this.start()
     const reply = await this.ask(kind, input)
+    if (kind !== 'slice' && reply.work !== undefined) this.onWork(kind, subject, reply.work)
     if (!reply.ok) throw failure(kind, subject, reply.error)
     return reply.value
   }

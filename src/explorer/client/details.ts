@@ -21,7 +21,7 @@ export class Details {
   show(item: Item): void {
     const { kind, path } = item
     const title = kind === 'layer' ? `Layer ${item.layer}` : kind === 'image' ? 'The image' : item.name
-    const rows = el('dl', {})
+    const rows = el('dl', { class: 'facts' })
     for (const [name, value] of this.rows(item))
       rows.append(el('div', {}, el('dt', {}, name), el('dd', {}, value)))
     this.element.replaceChildren(
@@ -97,7 +97,7 @@ export class Details {
         el(
           'li',
           {},
-          button(shortName(name), () => this.showPath(path), { title: name }),
+          button(shortName(name), () => this.showPath(path), { title: name, class: 'link' }),
         ),
       )
     }

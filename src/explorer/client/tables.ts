@@ -18,7 +18,7 @@ export function layersTable(data: ExplorerData, root: Item, show: (item: Item) =
   const rows = data.layers.map(({ size, blob, things, diffId, more }, i) => {
     const item = items.get(i + 1)!
     return [
-      button(item.name, () => show(item)),
+      button(item.name, () => show(item), { class: 'link' }),
       amountOf(item.children.length > 0 || things.length === 0 ? item.bytes : undefined),
       amountOf(size),
       amountOf(blob),
@@ -39,7 +39,7 @@ export function repeatedTable({ repeated, paths }: ExplorerData, show: (path: nu
   if (repeated.length === 0) return section(title, el('p', {}, 'No store path is in more than one layer.'))
   const equal = { true: 'the same', false: 'different', null: 'not known' }
   const rows = repeated.map(({ path, layers, bytes, isEqual }) => [
-    button(shortName(paths[path]!), () => show(path), { title: paths[path]! }),
+    button(shortName(paths[path]!), () => show(path), { class: 'link', title: paths[path]! }),
     layers.join(', '),
     bytes === null ? '' : amount(bytes),
     equal[`${isEqual}`],

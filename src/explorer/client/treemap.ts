@@ -114,7 +114,9 @@ export class Treemap {
       return el(
         'li',
         {},
-        isLast ? el('span', { 'aria-current': 'true' }, name) : button(name, () => this.go(item, true)),
+        isLast
+          ? el('span', { 'aria-current': 'true' }, name)
+          : button(name, () => this.go(item, true), { class: 'link' }),
       )
     })
     this.trail.replaceChildren(...entries)
