@@ -83,7 +83,9 @@ export class Details {
         'div',
         { class: 'graph', role: 'group', 'aria-label': 'References' },
         this.list('Referred to by', referrers),
+        arrow(),
         self,
+        arrow(),
         this.list('Refers to', references),
       ),
     ]
@@ -104,6 +106,10 @@ export class Details {
     const head = el('h3', {}, `${title} ${paths.length}`)
     return el('div', {}, head, ...(paths.length === 0 ? [] : [list]), ...more(paths.length))
   }
+}
+
+function arrow(): HTMLElement {
+  return el('p', { class: 'arrow', 'aria-hidden': 'true' }, '↓')
 }
 
 function more(count: number): HTMLElement[] {

@@ -31,14 +31,16 @@ export function section(title: string, ...children: readonly Child[]): HTMLEleme
   return el('section', {}, el('h2', {}, title), ...children)
 }
 
-/** A table that is scrolled in itself where the window is narrow. */
+/** A table that is scrolled in itself where the window is narrow; a column that has nothing is left out. */
 export function table(
   label: string,
   heads: readonly string[],
   rows: readonly (readonly Child[])[],
 ): HTMLElement {
-  const head = el('tr', {}, ...heads.map((text) => el('th', { scope: 'col' }, text)))
-  const body = rows.map((cells) => el('tr', {}, ...cells.map((cell) => el('td', {}, cell))))
+  const isUsed = heads.map((_, i) => rows.some((cells) => cells[i] !== '' && cells[i] !== undefined))
+  const used = <T>(cells: readonly T[]): T[] => cells.filter((_, i) => isUsed[i])
+  const head = el('tr', {}, ...used(heads).map((text) => el('th', { scope: 'col' }, text)))
+  const body = rows.map((cells) => el('tr', {}, ...used(cells).map((cell) => el('td', {}, cell))))
   return el(
     'div',
     { class: 'scrolled', role: 'region', 'aria-label': label, tabindex: 0 },

@@ -92,6 +92,17 @@ function byBytes(items: readonly Item[]): Item[] {
   return [...items].sort((a, b) => b.bytes - a.bytes)
 }
 
+/** What is shown in an item's place: where there is only one thing in it, and something in that, the thing. */
+export function insideOf(item: Item): Item {
+  const [only, ...others] = item.children
+  return only === undefined || others.length > 0 || only.children.length === 0 ? item : insideOf(only)
+}
+
+/** What an item is shown in. */
+export function outsideOf({ parent }: Item): Item | undefined {
+  return parent !== undefined && insideOf(parent) !== parent ? outsideOf(parent) : parent
+}
+
 /** Those above an item, the image first, and itself. */
 export function trailOf(item: Item): Item[] {
   return [...(item.parent === undefined ? [] : trailOf(item.parent)), item]

@@ -1,6 +1,6 @@
 /** The map: what is in an item as rectangles, and in each of these what is in it. It is walked through with the keyboard too. */
 import { button, el } from './dom.js'
-import { type Item, trailOf } from './items.js'
+import { type Item, insideOf, outsideOf, trailOf } from './items.js'
 import { type Rectangle, squarify } from './squarify.js'
 import { amount, percent, plural } from './words.js'
 
@@ -49,10 +49,10 @@ export class Treemap {
   /** Shows what is in an item, or around it where nothing is. @param focus whether the keyboard goes there */
   go(item: Item, focus = false): void {
     const from = this.shown
-    this.shown = item.children.length > 0 ? item : (item.parent ?? item)
+    this.shown = item.children.length > 0 ? insideOf(item) : (outsideOf(item) ?? item)
     this.draw()
     // Going out, the keyboard stays where it was; going in, it starts with the largest.
-    const at = item === this.shown ? trailOf(from).find(({ parent }) => parent === item) : item
+    const at = item.children.length > 0 ? trailOf(from).find((it) => outsideOf(it) === this.shown) : item
     const cell = this.cellOf(at) ?? this.cells.firstElementChild
     this.enter(cell)
     if (focus && cell instanceof HTMLElement) cell.focus()
@@ -83,8 +83,9 @@ export class Treemap {
     cell.tabIndex = -1
     if (place.width >= ROOMY.width && place.height >= ROOMY.height && item.children.length > 0) {
       const inside = { x: 2, y: HEAD, width: place.width - 6, height: place.height - HEAD - 4 }
-      const places = squarify(weightsOf(item), inside)
-      for (const [i, child] of item.children.entries()) {
+      const { children } = insideOf(item)
+      const places = squarify(weightsOf(insideOf(item)), inside)
+      for (const [i, child] of children.entries()) {
         const { width, height } = places[i]!
         if (width >= LEAST && height >= LEAST) cell.append(this.box('span', child, places[i]!))
       }
@@ -128,8 +129,8 @@ export class Treemap {
   }
 
   private key(event: KeyboardEvent): void {
-    const { parent } = this.shown
-    if (event.key === 'Escape' && parent !== undefined) this.go(parent, true)
+    const outside = outsideOf(this.shown)
+    if (event.key === 'Escape' && outside !== undefined) this.go(outside, true)
     else if (!this.move(event.key)) return
     event.preventDefault()
   }
