@@ -7,6 +7,7 @@ import { MemoryStore } from './cache/memory-store.js'
 import { asImageError, ImageError } from './errors.js'
 import { readText } from './files/read-whole.js'
 import { type Build, inBuild } from './in-build.js'
+import type { ImageFacts } from './inspection/facts.js'
 import type { BuildEvent } from './model/events.js'
 import { type CompressionOptions, checkOptions } from './options.js'
 import { isLoopback } from './registry/reference.js'
@@ -15,7 +16,7 @@ import { Catalog } from './server/catalog.js'
 import { Configurations } from './server/configurations.js'
 import { page } from './server/page.js'
 import { RegistryServer } from './server/registry-server.js'
-import type { ServedImage } from './server/served-image.js'
+import type { ExplorerPage, ServedImage } from './server/served-image.js'
 import { openConf } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
 import { ChecksumPasses } from './writers/checksum-passes.js'
@@ -50,6 +51,8 @@ export interface ServeOptions {
   /** Takes lines for people. */
   notice: (line: string) => void
   onRequest?: ((line: string) => void) | undefined
+  /** Makes the page of an image that somebody wants to look into. */
+  explore: (facts: ImageFacts) => Promise<ExplorerPage>
 }
 
 /** @throws ImageError OPTION_INVALID, CONF_UNREADABLE, CONF_INVALID */
@@ -94,7 +97,7 @@ export async function serve(options: ServeOptions): Promise<void> {
 /** Makes a configuration's image, of which nothing is read that an earlier one has told already. */
 function opener(
   build: Build,
-  { verify, known = [] }: ServeOptions,
+  { verify, known = [], explore }: ServeOptions,
   warn: (message: string) => void,
 ): (conf: Conf) => Promise<ServedImage> {
   const { workshop, emit, compression } = build
@@ -117,11 +120,27 @@ function opener(
       narHashes,
       openBase: build.openImage,
     })
-    return offerImage(
-      await whole,
-      { workshop, memory, passes: new ChecksumPasses(memory, emit), verify },
-      packed,
-    )
+    const image = await whole
+    const passes = new ChecksumPasses(memory, emit)
+    const offered = await offerImage(image, { workshop, memory, passes, verify }, packed)
+    const explorer = async (): Promise<ExplorerPage> => {
+      const { inspect } = await import('./inspection/inspect.js')
+      const looking = { workshop, memory, passes, deep: false, detailed: true }
+      return explore(await inspect(conf.repoTag, { image, storeDir: conf.storeDir }, looking))
+    }
+    return { ...offered, explorer: kept(explorer) }
+  }
+}
+
+/** Makes a thing when it is first asked for, and again where that failed. */
+function kept<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make().catch((error: unknown) => {
+      made = undefined
+      throw error
+    })
+    return made
   }
 }
 

@@ -11,6 +11,7 @@ const ORDER = [
   'cli',
   'index',
   'commands',
+  'explorer',
   'report',
   'dry-run',
   'sbom-image',

@@ -1,10 +1,10 @@
 /** `--report FILE`: what happened when, beside what people are shown. */
-import { expectApart, type NamedPath } from '../files/apart.js'
+import { expectApart } from '../files/apart.js'
 import { WholeFile } from '../files/partial-file.js'
 import type { Emit } from '../model/events.js'
 import { Recording } from '../report/recording.js'
 import type { Result } from '../report/reporter.js'
-import { parsePlace } from '../transports.js'
+import { namedPaths } from './named-paths.js'
 
 export interface BuildReport {
   report: Emit
@@ -31,14 +31,4 @@ export function openReport(
       await file.publish(signal)
     },
   }
-}
-
-/** What images and configurations are on this machine, where they are files or directories. */
-export function namedPaths(names: readonly string[]): NamedPath[] {
-  return names.flatMap((name): NamedPath[] => {
-    if (name === '-') return []
-    if (!/^[a-z][a-z0-9+-]*:/.test(name)) return [{ name, path: name }]
-    const { path, isFile } = parsePlace(name)
-    return path === undefined || !isFile ? [] : [{ name, path }]
-  })
 }

@@ -58,7 +58,7 @@ async function writePage(
   const { inspectImage } = await import('../inspect-image.js')
   const { explore } = await import('../explorer/explore.js')
   const { expectApart } = await import('../files/apart.js')
-  const { namedPaths } = await import('./build-report.js')
+  const { namedPaths } = await import('./named-paths.js')
   const { writeWhole } = await import('../files/partial-file.js')
   const { signal } = options
   const read = [options.image, ...(options.others ?? []), registration, report].filter(

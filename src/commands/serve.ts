@@ -82,6 +82,7 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
           signal,
           notice: log,
           onRequest: given.verbose ? log : undefined,
+          explore: async (facts) => (await import('../explorer/explore.js')).explore(facts, { signal }),
         })
       }
       setStatus(await run(given.debug, action))

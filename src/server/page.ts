@@ -1,4 +1,4 @@
-/** The page at `/`: the images, each with the commands that take it. */
+/** The page at `/`: the images, each with the commands that take it and a link to what shows it. */
 import type { Catalog } from './catalog.js'
 
 /** @param address `HOST:PORT` that the reader asked @param isSecure whether by TLS @returns HTML */
@@ -9,12 +9,13 @@ export function page(catalog: Catalog, address: string, isSecure: boolean): stri
     .entries()
     .map(({ repository, tag, source }) => {
       const name = escapeHtml(`${address}/${repository}:${tag}`)
-      return `<h2>${escapeHtml(`${repository}:${tag}`)}</h2>
+      const path = escapeHtml(`${repository}:${tag}`)
+      return `<h2>${path}</h2>
 <pre>docker pull ${name}
 podman pull${plain} ${name}
 ctr images pull${ctr} ${name}
 skopeo inspect${plain} docker://${name}</pre>
-<p>${escapeHtml(source)}</p>`
+<p>${escapeHtml(source)} · <a href="/explore/${path}">explore ${path}</a></p>`
     })
     .join('\n')
   return `<!doctype html>

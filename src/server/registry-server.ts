@@ -121,6 +121,13 @@ export class RegistryServer {
         const html = this.options.page?.(request.headers.host ?? '') ?? ''
         return send(asked, 'text/html; charset=utf-8', html)
       }
+      case 'explorer': {
+        const image = await catalog.byTag(route.repository, route.tag)
+        if (image?.explorer === undefined) return refuse(response, unknownName(route.repository))
+        const { html, policy } = await image.explorer()
+        response.setHeader('content-security-policy', policy)
+        return send(asked, 'text/html; charset=utf-8', html)
+      }
       case 'version':
         return send(asked, 'application/json', '{}')
       case 'catalog':

@@ -5,6 +5,7 @@ import type { Refusal } from './answers.js'
 
 export type Route =
   | { kind: 'page' }
+  | { kind: 'explorer'; repository: string; tag: string }
   | { kind: 'version' }
   | { kind: 'catalog' }
   | { kind: 'tags'; repository: string }
@@ -16,6 +17,8 @@ export type Route =
 /** @param path of the URL, decoded @param prefix that all paths have */
 export function parseRoute(path: string, prefix: string): Route | Refusal {
   if (prefix === '' && path === '/') return { kind: 'page' }
+  const [, explored, tag] = /^\/explore\/([^:]+):([^:/]+)$/.exec(prefix === '' ? path : '') ?? []
+  if (explored !== undefined && tag !== undefined) return { kind: 'explorer', repository: explored, tag }
   if (path === '/v2/' || path === '/v2') return { kind: 'version' }
   if (prefix === '' && path === '/v2/_catalog') return { kind: 'catalog' }
   const [, repository, verb, rest] = /^\/v2\/(.+)\/(tags|manifests|blobs|referrers)\/(.+)$/s.exec(path) ?? []

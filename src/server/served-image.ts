@@ -12,8 +12,16 @@ export interface ServedBlob {
   bytes(start: number, end: number): AsyncIterable<Uint8Array>
 }
 
+/** A page that shows an image, with the policy for its scripts and styles. */
+export interface ExplorerPage {
+  html: string
+  policy: string
+}
+
 export interface ServedImage {
   manifest: Document
   /** What the manifest names, by digest. */
   blobs: ReadonlyMap<Digest, ServedBlob>
+  /** Makes the page that shows it, for a server that has pages. @throws ImageError */
+  explorer?: () => Promise<ExplorerPage>
 }

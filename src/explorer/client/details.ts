@@ -19,7 +19,8 @@ export class Details {
   ) {}
 
   show(item: Item): void {
-    const { kind, path } = item
+    const { kind } = item
+    const about = kind === 'layer' ? this.onlyPathOf(item) : kind === 'path' ? item.path : undefined
     const title = kind === 'layer' ? `Layer ${item.layer}` : kind === 'image' ? 'The image' : item.name
     const rows = el('dl', { class: 'facts' })
     for (const [name, value] of this.rows(item))
@@ -28,7 +29,7 @@ export class Details {
       el('h2', { 'aria-live': 'polite' }, title),
       rows,
       ...(kind === 'layer' ? this.unread(item) : []),
-      ...(kind === 'path' && path !== undefined ? this.graph(path) : []),
+      ...(about === undefined ? [] : this.graph(about)),
     )
   }
 
@@ -70,6 +71,11 @@ export class Details {
     const list = el('ul', { class: 'names' })
     for (const thing of things.slice(0, MOST)) list.append(el('li', {}, nameOf(thing, this.data)))
     return [note, list, ...more(things.length)]
+  }
+
+  private onlyPathOf({ layer }: Item): number | undefined {
+    const [only, ...others] = this.data.layers[layer - 1]!.things
+    return typeof only?.[0] === 'number' && others.length === 0 ? only[0] : undefined
   }
 
   private graph(path: number): HTMLElement[] {
