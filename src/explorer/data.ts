@@ -10,6 +10,10 @@ export interface ExplorerData {
   layers: readonly LayerData[]
   /** Store paths that are in several layers. */
   repeated: readonly RepeatedData[]
+  /** Larger files whose contents are in several layers; of layers that were read. */
+  files: readonly FileData[]
+  /** Whether all layers were read, so that those are all. */
+  isRead: boolean
   others: readonly OtherData[]
   references: ReferencesData
   timeline?: TimelineData
@@ -55,6 +59,13 @@ export interface RepeatedData {
   bytes: number | null
   /** Whether the contents are equal; null where nobody knows. */
   isEqual: boolean | null
+}
+
+export interface FileData {
+  size: number
+  /** How often it is there. */
+  count: number
+  places: readonly (readonly [layer: number, path: string])[]
 }
 
 /** Another image that it is compared with. */

@@ -17,7 +17,7 @@ const MAX_DIRECTORIES = 4000
 export type References = ReadonlyMap<string, readonly string[]> | { missing: string }
 
 export function imageData(facts: ImageFacts, references: References): Omit<ExplorerData, 'timeline'> {
-  const { layers, storeDir, shared = [] } = facts
+  const { layers, storeDir, shared = [], repeatedFiles = [] } = facts
   const paths = [...new Set(layers.flatMap(({ storePaths }) => storePaths.map(({ path }) => path)))]
   const places = new Map(paths.map((path, i) => [path, i]))
   const isListed = largest(layers)
@@ -28,6 +28,11 @@ export function imageData(facts: ImageFacts, references: References): Omit<Explo
     paths: paths.map((path) => printable(path.slice(storeDir.length + 1))),
     layers: layers.map((layer) => layerData(layer, places, isListed)),
     repeated: repeated(layers, places),
+    files: repeatedFiles.map(({ size, count, places: at }) => ({
+      ...{ size, count },
+      places: at.map(({ layer, path }) => [layer, printable(path)] as const),
+    })),
+    isRead: layers.every(({ source, size }) => source.kind !== 'store' && size !== undefined),
     others: shared.map(({ image, of, numbers }) => ({ image: printable(image), of, shared: numbers })),
     references: 'missing' in references ? references : referencesData(references, paths, places),
   }

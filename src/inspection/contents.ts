@@ -1,5 +1,6 @@
 /** What is in a layer: as its plan has it, as reading it tells, or as the history says where it is far away. */
 import { pathsOfComment } from '../closure/previous.js'
+import type { LargeFile } from '../layers/large-files.js'
 import type { Digest } from '../model/digest.js'
 import type { Layer, Plan } from '../model/layer.js'
 import type { HistoryEntry, PathFacts } from './facts.js'
@@ -10,6 +11,8 @@ export interface Contents {
   size?: number
   /** Store paths, and directories of the root. */
   groups: readonly PathFacts[]
+  /** The larger ones, where it was read in detail. */
+  files?: readonly LargeFile[]
   problem?: string
 }
 

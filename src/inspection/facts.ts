@@ -24,6 +24,8 @@ export interface ImageFacts {
   /** From the lowest on. */
   layers: readonly LayerFacts[]
   totals: Totals
+  /** Larger files whose contents are in several layers that were read, those that take most first; where looked at in detail. */
+  repeatedFiles?: readonly RepeatedFile[]
   /** What each of the other images has of it, in their order. */
   shared?: readonly SharedFacts[]
 }
@@ -72,6 +74,16 @@ export interface DirectoryFacts {
   path: string
   members: number
   bytes: number
+}
+
+/** Contents that are in the image more than once. */
+export interface RepeatedFile {
+  digest: Digest
+  size: number
+  /** How often. */
+  count: number
+  /** Where: the first of them, by layer. */
+  places: readonly { layer: number; path: string }[]
 }
 
 /** OCI image specification 1.1, "Image Configuration", `history`. */

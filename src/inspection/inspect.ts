@@ -1,6 +1,7 @@
 /** The facts of an image, from wherever it is. Layers that have to be downloaded are read only when that is asked for. */
 import type { LayerMemory } from '../cache/layer-memory.js'
 import { layerType } from '../documents/oci-manifest.js'
+import type { LargeFile } from '../layers/large-files.js'
 import { DEFAULT_COMPRESSION } from '../model/compression.js'
 import type { Descriptor } from '../model/descriptor.js'
 import type { Digest } from '../model/digest.js'
@@ -13,6 +14,7 @@ import { entriesOfLayers, readConfig } from './config.js'
 import { type ContentsContext, contentsOf, isIn } from './contents.js'
 import type { BlobFacts, HistoryEntry, ImageFacts, LayerFacts, SharedFacts } from './facts.js'
 import { LayerReader } from './layer-reader.js'
+import { repeatedFiles } from './repeated-files.js'
 import { sumsOf, totalsOf } from './totals.js'
 
 /** What an image is looked at with. */
@@ -41,12 +43,14 @@ export async function inspect(
     deep: context.deep,
     planOf: (layer) => context.passes.of(layer),
   }
-  const layers = await Promise.all(
+  const read = await Promise.all(
     image.layers.map((layer, i) => {
       const asked = { number: i + 1, layer, diffId: diffIds[i]!, entry: entries[i] }
       return layerFacts(asked, storeDir, reading, context.memory)
     }),
   )
+  const layers = read.map(({ facts }) => facts)
+  const files = context.detailed ? repeatedFiles(read.map((it) => it.files)) : undefined
   return {
     image: name,
     names: image.names,
@@ -57,6 +61,7 @@ export async function inspect(
     layers,
     totals: totalsOf(layers),
     history,
+    ...(files === undefined ? {} : { repeatedFiles: files }),
   }
 }
 
@@ -92,11 +97,11 @@ async function layerFacts(
   storeDir: string,
   context: ContentsContext,
   memory: LayerMemory,
-): Promise<LayerFacts> {
+): Promise<{ facts: LayerFacts; files?: readonly LargeFile[] | undefined }> {
   const blob = await blobFacts(layer, memory)
-  const { groups, ...read } = await contentsOf(layer, diffId, entry, context)
+  const { groups, files, ...read } = await contentsOf(layer, diffId, entry, context)
   const isStorePath = isIn(storeDir)
-  return {
+  const facts = {
     number,
     diffId,
     source: layer.source,
@@ -106,6 +111,7 @@ async function layerFacts(
     others: groups.filter((group) => !isStorePath(group)),
     ...(entry === undefined ? {} : { history: entry }),
   }
+  return { facts, files }
 }
 
 /** The layer's blob: where it is one, or as registries get it by default, when that is remembered. */

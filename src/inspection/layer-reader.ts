@@ -2,6 +2,7 @@
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
 import { ImageError } from '../errors.js'
 import { type Group, groupsOfPlan, type LayerContents } from '../layers/contents.js'
+import type { LargeFile } from '../layers/large-files.js'
 import type { Digest } from '../model/digest.js'
 import type { Layer } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
@@ -17,6 +18,8 @@ export interface ReadLayer {
   /** Of its archive, in bytes. */
   size: number
   groups: readonly Group[]
+  /** The larger ones, where it was read in detail. */
+  files?: readonly LargeFile[]
   problem?: string
 }
 
@@ -32,7 +35,7 @@ export class LayerReader {
   constructor(
     private readonly workshop: Workshop,
     private readonly storeDir: string,
-    /** Whether groups get digests where they are read, and the sums of directories. */
+    /** Whether groups get digests where they are read, and the sums of directories; and larger files digests. */
     private readonly detailed = false,
   ) {}
 
@@ -53,16 +56,21 @@ export class LayerReader {
       const { storeDir, detailed } = this
       const subject = nameOf(layer.source)
       reading = this.workshop
-        .contents({ recipe, storeDir, digests: detailed, directories: detailed }, subject)
+        .contents({ recipe, storeDir, digests: detailed, detailed }, subject)
         .then((found) => ({ ...found, groups: this.bounded(found.groups) }))
         .catch((error: unknown) => {
           throw inLayer(subject, error)
         })
       this.contents.set(key, reading)
     }
-    const { diffId: found, size, groups, problem } = await reading
+    const { diffId: found, size, groups, files, problem } = await reading
     if (found !== diffId) throw untrueLayer(layer.source, diffId, found)
-    return { size, groups, ...(problem === undefined ? {} : { problem }) }
+    return {
+      size,
+      groups,
+      ...(files === undefined ? {} : { files }),
+      ...(problem === undefined ? {} : { problem }),
+    }
   }
 
   /** The links of a layer below directories of the root, that lead to store paths. */

@@ -11,6 +11,7 @@ import { normalisePath } from '../python/paths.js'
 import { MemberReader } from '../tar/member-reader.js'
 import { type Checksum, DigestSink } from './checksum.js'
 import { type DirectorySum, DirectorySums } from './directories.js'
+import { type LargeFile, LargeFiles } from './large-files.js'
 import { type Entry, Kind, readPlan } from './plan.js'
 import { writeRecipes } from './recipes.js'
 import { type Rewrite, Rewrites } from './rewriter.js'
@@ -21,8 +22,8 @@ export interface ContentsTask {
   storeDir: string
   /** Whether groups get digests. */
   digests?: boolean
-  /** Whether groups get the sums of directories. */
-  directories?: boolean
+  /** Whether groups get the sums of directories, and larger files digests. */
+  detailed?: boolean
   /** Groups whose members are wanted. */
   members?: readonly string[]
   /** Of those, only members of this type. */
@@ -38,6 +39,8 @@ export interface LayerContents extends Checksum {
   members: FoundMember[]
   /** Where the last member ends, in bytes from the archive's start. */
   end: number
+  /** The larger ones, in the archive's order; where they were asked for. */
+  files?: readonly LargeFile[]
   /** Why the archive is read no further, where something in it is no member: `at byte 512: expected …`. */
   problem?: string
 }
@@ -166,6 +169,7 @@ class Groups {
   private readonly digests = new Map<string, Digest>()
   private readonly wanted: ReadonlySet<string>
   private readonly sums: DirectorySums | undefined
+  private readonly files: LargeFiles | undefined
   /** Of the group that the member belongs to, since another group's member. */
   private running: { path: string; hash: Hash } | undefined
   /** The member under way, where it is wanted. */
@@ -176,12 +180,15 @@ class Groups {
     this.wanted = new Set(task.members)
     this.rewrites = task.rewrites && new Rewrites(task.rewrites)
     this.sums = task.directories ? new DirectorySums() : undefined
+    if (!task.detailed) return
+    this.sums = new DirectorySums()
+    this.files = new LargeFiles()
   }
 
   member(member: Member, offset: number, size: number, headers: Buffer): void {
     const group = groupOf(member.name, this.task.storeDir)
     count(this.groups, group, size)
-    this.sums?.add(group, absolute(member.name), size)
+    if (this.task.detailed) this.detail(group, absolute(member.name), size)
     if (this.task.digests) {
       if (this.running?.path !== group) this.change(group)
       // Global records are in the headers of other members.
@@ -197,6 +204,11 @@ class Groups {
     this.open = this.opened(found, size)
   }
 
+  private detail(group: string, path: string, size: number): void {
+    this.sums?.add(group, path, size)
+    this.files?.member(path, size)
+  }
+
   data(bytes: Buffer): void {
     this.running?.hash.update(bytes)
     this.open?.accept(bytes)
@@ -204,14 +216,26 @@ class Groups {
 
   end(): void {
     this.open?.finish()
+    this.files?.data(bytes)
+    this.open?.hash.update(bytes)
+  }
+
+  end(): void {
+    this.files?.end()
+    if (this.open !== undefined) this.open.found.digest = fromHex(this.open.hash.digest('hex'))
     this.open = undefined
   }
 
-  finish(): Pick<LayerContents, 'groups' | 'members'> {
+  finish(): Pick<LayerContents, 'groups' | 'members' | 'files'> {
     this.change(undefined)
     for (const [path, digest] of this.digests) this.groups.get(path)!.digest = digest
     addDirectories(this.groups, this.sums)
-    return { groups: [...this.groups.values()], members: this.members }
+    const { members, files } = this
+    return {
+      groups: [...this.groups.values()],
+      members,
+      ...(files === undefined ? {} : { files: files.found }),
+    }
   }
 
   /** What takes a member's contents; nothing where there is nothing to take. */

@@ -50,7 +50,7 @@ test('an archive has the sums that its plan has', async () => {
   }
   const owner = { mtime: 1, uid: 0n, gid: 0n, uname: '', gname: '' }
   const { plan } = checksumLayer({ paths: [app], owner })
-  const task = { recipe: { kind: 'store', plan, owner } as const, storeDir, directories: true }
+  const task = { recipe: { kind: 'store', plan, owner } as const, storeDir, detailed: true }
   const { groups } = await readContents(task)
   const found = groups.find(({ path }) => path === app)
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { el } from './dom.js'
 import { type Item, imageItem } from './items.js'
 import { References } from './references.js'
 import { Search } from './search.js'
-import { comparison, layersTable, repeatedTable } from './tables.js'
+import { comparison, layersTable, repeatedTables } from './tables.js'
 import { timeline } from './timeline.js'
 import { Treemap } from './treemap.js'
 import { amount, plural } from './words.js'
@@ -57,7 +57,7 @@ document.body.append(
         ]
       : []),
     layersTable(data, root, show),
-    ...(paths.length > 0 ? [repeatedTable(data, showPath)] : []),
+    repeatedTables(data, showPath),
     ...(data.timeline === undefined ? [] : [timeline(data.timeline)]),
   ),
 )

@@ -34,9 +34,12 @@ function amountOf(bytes: number | undefined): string {
   return bytes === undefined ? '' : amount(bytes)
 }
 
-export function repeatedTable({ repeated, paths }: ExplorerData, show: (path: number) => void): HTMLElement {
-  const title = 'In several layers'
-  if (repeated.length === 0) return section(title, el('p', {}, 'No store path is in more than one layer.'))
+export function repeatedTables(data: ExplorerData, show: (path: number) => void): HTMLElement {
+  return section('In several layers', ...repeatedPaths(data, show), ...repeatedFiles(data))
+}
+
+function repeatedPaths({ repeated, paths }: ExplorerData, show: (path: number) => void): HTMLElement[] {
+  if (repeated.length === 0) return [el('p', {}, 'No store path is in more than one layer.')]
   const equal = { true: 'the same', false: 'different', null: 'not known' }
   const rows = repeated.map(({ path, layers, bytes, isEqual }) => [
     button(shortName(paths[path]!), () => show(path), { class: 'link', title: paths[path]! }),
@@ -46,7 +49,34 @@ export function repeatedTable({ repeated, paths }: ExplorerData, show: (path: nu
   ])
   const again = repeated.reduce((sum, { bytes, layers }) => sum + (bytes ?? 0) * (layers.length - 1), 0)
   const note = `${plural(repeated.length, 'store path')}${again > 0 ? `, ${amount(again)} more than once` : ''}`
-  return section(title, el('p', {}, note), table(title, ['store path', 'layers', 'bytes', 'contents'], rows))
+  const heads = ['store path', 'layers', 'bytes', 'contents']
+  return [el('p', {}, note), table('Store paths in several layers', heads, rows)]
+}
+
+function repeatedFiles({ files, isRead }: ExplorerData): HTMLElement[] {
+  if (files.length === 0) {
+    const found = 'No larger file (64 KiB and more) is in more than one layer.'
+    return [
+      el(
+        'p',
+        { class: 'note' },
+        isRead
+          ? found
+          : 'Equal files are looked for where layers are read: of a configuration they are not, of an image in a registry with --deep.',
+      ),
+    ]
+  }
+  const rows = files.map(({ size, count, places }) => {
+    const list = places.map(([layer, path]) => `layer ${layer}: ${path}`).join('\n')
+    return [
+      amount(size),
+      `${count}`,
+      el('span', { class: 'lines' }, `${list}${count > places.length ? '\n…' : ''}`),
+    ]
+  })
+  const again = files.reduce((sum, { size, count }) => sum + size * (count - 1), 0)
+  const note = `${plural(files.length, 'larger file')}, ${amount(again)} more than once`
+  return [el('p', {}, note), table('Files in several layers', ['bytes', 'times', 'where'], rows)]
 }
 
 /** @param dim takes the image whose layers are to step back, or none */
