@@ -24,7 +24,8 @@ export async function referencesOf(
   if (found === undefined)
     return { missing: 'no Nix store was there to be asked; --registration has them too' }
   const known = [...found.values()].filter(({ path }) => paths.has(path))
-  if (known.length === 0) return { missing: 'the Nix store does not have these paths' }
+  const asked = registration === undefined ? 'Nix store' : 'registration'
+  if (known.length === 0) return { missing: `the ${asked} does not have these paths` }
   return new Map(known.map(({ path, references }) => [path, references]))
 }
 

@@ -1,9 +1,8 @@
 /** A real Chromium without a window, driven by its DevTools protocol. */
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import { after } from 'node:test'
 import { WebSocket } from 'undici'
 
 interface Message {
@@ -23,7 +22,10 @@ export class Browser {
   private readonly listeners = new Map<string, (message: Message) => void>()
   private count = 0
 
-  private constructor(private readonly socket: WebSocket) {
+  private constructor(
+    private readonly child: ChildProcess,
+    private readonly socket: WebSocket,
+  ) {
     socket.addEventListener('message', ({ data }) => {
       const message = JSON.parse(String(data)) as Message
       if (message.id !== undefined) this.waiting.get(message.id)?.(message)
@@ -31,7 +33,7 @@ export class Browser {
     })
   }
 
-  /** It ends with the test file. @param directory an empty one, for its profile */
+  /** @param directory an empty one, for its profile */
   static async start(directory: string): Promise<Browser> {
     const args = [
       '--headless=new',
@@ -45,11 +47,6 @@ export class Browser {
       [...args, '--remote-debugging-port=0', `--user-data-dir=${directory}`, 'about:blank'],
       { stdio: ['ignore', 'ignore', 'pipe'] },
     )
-    after(async () => {
-      const closed = once(child, 'close')
-      child.kill('SIGKILL')
-      await closed
-    })
     let said = ''
     const address = await new Promise<string>((resolve, reject) => {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -61,7 +58,13 @@ export class Browser {
     })
     const socket = new WebSocket(address)
     await new Promise((resolve) => socket.addEventListener('open', resolve))
-    return new Browser(socket)
+    return new Browser(child, socket)
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.child, 'close')
+    this.child.kill('SIGKILL')
+    await closed
   }
 
   /** @returns what the method answers */
