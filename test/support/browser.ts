@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'undici'
 
 interface Message {
@@ -45,7 +46,7 @@ export class Browser {
     const child = spawn(
       'chromium',
       [...args, '--remote-debugging-port=0', `--user-data-dir=${directory}`, 'about:blank'],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'], detached: true },
     )
     let said = ''
     const address = await new Promise<string>((resolve, reject) => {
@@ -63,8 +64,13 @@ export class Browser {
 
   async close(): Promise<void> {
     const closed = once(this.child, 'close')
-    this.child.kill('SIGKILL')
+    const late = setTimeout(() => this.child.kill('SIGKILL'), 5000)
+    await this.call('Browser.close')
     await closed
+    clearTimeout(late)
+    // What it started may write into its profile for a moment more.
+    const group = -this.child.pid!
+    for (let i = 0; i < 200 && isThere(group); i++) await sleep(10)
   }
 
   /** @returns what the method answers */
@@ -89,6 +95,15 @@ export class Browser {
     const tab = new Tab(this, String(sessionId))
     await tab.load(url, view)
     return tab
+  }
+}
+
+function isThere(group: number): boolean {
+  try {
+    process.kill(group, 0)
+    return true
+  } catch {
+    return false
   }
 }
 
