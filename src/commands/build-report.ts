@@ -16,11 +16,7 @@ export interface BuildReport {
  * @param written destinations and files that are written too @param read files that are read
  * @throws ImageError OUTPUT_FAILED; DESTINATION_INVALID for a file that is another one's place
  */
-export function openReport(
-  name: string,
-  written: readonly string[],
-  read: readonly string[],
-): BuildReport {
+export function openReport(name: string, written: readonly string[], read: readonly string[]): BuildReport {
   expectApart([...namedPaths(written), { name, path: name }], namedPaths(read))
   const recording = new Recording()
   const file = WholeFile.open(name)

@@ -67,7 +67,7 @@ export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pas
 
 export type Reply<T> = ({ ok: true; value: T } | { ok: false; error: WireError }) & { work?: ThreadWork }
 
-/** Which thread was at it, and when: milliseconds since the epoch. */
+/** Which thread was at it, 0 is the main one, and when: milliseconds since the epoch. */
 export interface ThreadWork {
   thread: number
   from: number
@@ -114,5 +114,5 @@ async function reply<T>(run: () => T | Promise<T>): Promise<Reply<T>> {
 
 /** The same clock in all threads. */
 function now(): number {
-  return performance.timeOrigin + performance.now()
+  return Math.round(performance.timeOrigin + performance.now())
 }

@@ -62,7 +62,7 @@ export type BuildEvent =
   | { type: 'previous-image'; destination: string; image?: string; unchanged?: number; layers: number }
   /** The image is built all the same, but some clients will not take it. */
   | { type: 'warning'; message: string }
-  /** A thread has done a task: from when to when, in milliseconds since the epoch. */
+  /** A thread, 0 is the main one, has done a task: from when to when, in milliseconds since the epoch. */
   | { type: 'worked'; thread: number; task: string; subject: string; from: number; to: number }
   | { type: 'manifests-started' }
   /** What the cache did for the layers; comes last but for `done`. */

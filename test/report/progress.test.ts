@@ -50,6 +50,7 @@ const SAMPLES: { [T in BuildEvent['type']]: Extract<BuildEvent, { type: T }> } =
   'layer-unpacked': { type: 'layer-unpacked', destination: 'docker-daemon:', ...layer },
   'image-taken': { type: 'image-taken', destination: 'docker-daemon:', taken: amount, present: amount },
   'previous-image': { type: 'previous-image', destination: 'x', image: 'y', unchanged: 1, layers: 2 },
+  worked: { type: 'worked', thread: 1, task: 'blob', subject: 'a', from: 1, to: 2 },
   'manifests-started': { type: 'manifests-started' },
   'layers-known': { type: 'layers-known', count: 1 },
   'cache-used': { type: 'cache-used', remembered: 1, new: 2 },

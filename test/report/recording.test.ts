@@ -11,7 +11,7 @@ const store = join(root, 'store')
 const layers = Array.from({ length: 8 }, (_, i) => [join(store, `path-${i}`)])
 for (const [path] of layers) {
   mkdirSync(path!, { recursive: true })
-  writeFileSync(join(path!, 'file'), Buffer.alloc(200_000, path!))
+  writeFileSync(join(path!, 'file'), Buffer.alloc(2_000_000, path!))
 }
 const conf = writeConf(join(root), { store_dir: store, store_layers: layers })
 
@@ -46,13 +46,14 @@ describe('--report', () => {
       layers.map(([path]) => `layer of ['${path}']`),
     )
     for (const { from, to, thread, at } of works) {
-      assert.ok(thread >= 1 && from >= 0 && from <= to && to <= at + 0.002, JSON.stringify({ from, to, at }))
+      assert.ok(thread >= 0 && from >= 0 && from <= to && to <= at + 0.005, JSON.stringify({ from, to, at }))
       assert.ok(at <= report.seconds)
     }
+    assert.ok(works.some(({ thread }) => thread > 0))
     // A thread does one thing at a time.
     for (const one of new Set(works.map(({ thread }) => thread))) {
       const sorted = works.filter(({ thread }) => thread === one).sort((a, b) => a.from - b.from)
-      for (const [i, work] of sorted.entries()) assert.ok(i === 0 || work.from >= sorted[i - 1]!.to - 0.002)
+      for (const [i, work] of sorted.entries()) assert.ok(i === 0 || work.from >= sorted[i - 1]!.to - 0.005)
     }
   })
 

@@ -17,7 +17,7 @@ export function timeline({ milliseconds, tasks, threads, more }: TimelineData): 
       bar.style.width = `${((to - from) / milliseconds) * 100}%`
       track.append(bar)
     }
-    return el('div', { class: 'thread' }, el('span', {}, `thread ${thread}`), track)
+    return el('div', { class: 'thread' }, el('span', {}, nameOf(thread)), track)
   })
   const scale = el(
     'div',
@@ -34,7 +34,7 @@ export function timeline({ milliseconds, tasks, threads, more }: TimelineData): 
     .map(({ thread, work: [from, to, task, subject] }) => [
       subject,
       tasks[task]!,
-      `${thread}`,
+      nameOf(thread),
       seconds(from),
       seconds(to - from),
     ])
@@ -51,6 +51,10 @@ export function timeline({ milliseconds, tasks, threads, more }: TimelineData): 
       table('The longest works', ['what', 'task', 'thread', 'from', 'took'], longest),
     ),
   )
+}
+
+function nameOf(thread: number): string {
+  return thread === 0 ? 'main' : `thread ${thread}`
 }
 
 function seconds(milliseconds: number): string {
