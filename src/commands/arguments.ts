@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { Option } from 'commander'
 import { ImageError } from '../errors.js'
 import { fsDecode } from '../python/fs-encoding.js'
-import { longForms } from './known-option.js'
+import { longForms, WholeOption } from './known-option.js'
 
 /**
  * The command line. Node puts U+FFFD for bytes that are not UTF-8, so that a name would silently be another one.
@@ -64,9 +64,12 @@ function find(arg: string, options: readonly Option[]): Found | undefined {
   const [, name = arg, value] = /^(-[^-=]|--[^=]*)=(.*)$/s.exec(arg) ?? []
   const exact = options.find((option) => option.is(name))
   if (exact !== undefined) return fits(exact, name, value)
-  const cut =
-    name.length > 2 ? options.filter((option) => longForms(option).some((it) => it.startsWith(name))) : []
+  const cut = name.length > 2 ? options.filter((option) => isShortFor(name, option)) : []
   return cut.length === 1 ? fits(cut[0]!, cut[0]!.long!, value) : undefined
+}
+
+function isShortFor(name: string, option: Option): boolean {
+  return !(option instanceof WholeOption) && longForms(option).some((it) => it.startsWith(name))
 }
 
 /** Nothing where a value was given that the option does not take. */

@@ -8,7 +8,7 @@ import type { Result } from '../report/reporter.js'
 import { SYNTAX } from '../transports.js'
 import type { BuildReport } from './build-report.js'
 import { gather } from './closure-arguments.js'
-import { KnownOption } from './known-option.js'
+import { KnownOption, WholeOption } from './known-option.js'
 import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
 import { chooseReporter, isTerminal, PROGRESS_KINDS, type ProgressKind } from './reports.js'
 
@@ -63,29 +63,37 @@ export function addDeliveryOptions(command: Command): Command {
     )
     .optionsGroup('Registry:')
     .option('--mount-from <REPO>', 'mount blobs that this repository of the same registry has')
-  return addRegistryOptions(command)
-    .optionsGroup('Output:')
-    .addOption(
-      new KnownOption(
-        '--digest-file <FILE>',
-        'write the digest of the manifest there, of a docker-archive the image ID',
-        ['--digestfile'],
-      ),
-    )
-    .option(
-      '--json',
-      'print the result as JSON also to a terminal; it is printed wherever else no image goes',
-    )
-    .addOption(
-      new Option(
-        '--progress <KIND>',
-        'how it goes: a live block in a terminal, otherwise lines (auto); lines (plain), a summary (none), events (json)',
-      ).choices(PROGRESS_KINDS),
-    )
-    .option('--report <FILE>', 'write there what happened when, as JSON; inspect --html shows it')
-    .option('-q, --quiet', 'show only warnings and errors')
-    .option('-v, --verbose', 'show a line for each layer, also for one that was there')
-    .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
+  return (
+    addRegistryOptions(command)
+      .optionsGroup('Output:')
+      .addOption(
+        new KnownOption(
+          '--digest-file <FILE>',
+          'write the digest of the manifest there, of a docker-archive the image ID',
+          ['--digestfile'],
+        ),
+      )
+      .option(
+        '--json',
+        'print the result as JSON also to a terminal; it is printed wherever else no image goes',
+      )
+      .addOption(
+        new Option(
+          '--progress <KIND>',
+          'how it goes: a live block in a terminal, otherwise lines (auto); lines (plain), a summary (none), events (json)',
+        ).choices(PROGRESS_KINDS),
+      )
+      // `--repo` is short for `--repo_tag`, as the script has it.
+      .addOption(
+        new WholeOption(
+          '--report <FILE>',
+          'write there what happened when, as JSON; inspect --html shows it',
+        ),
+      )
+      .option('-q, --quiet', 'show only warnings and errors')
+      .option('-v, --verbose', 'show a line for each layer, also for one that was there')
+      .option('--debug', 'show stacks and causes of errors (also: DEBUG=1)')
+  )
 }
 
 /**

@@ -45,6 +45,9 @@ export class TurnsOff extends KnownOption {
   }
 }
 
+/** An option that is only named in full, since what it begins with is short for another one. */
+export class WholeOption extends Option {}
+
 /** All long forms of an option. */
 export function longForms(option: Option): string[] {
   const aliases = option instanceof KnownOption ? option.aliases : []

@@ -92,7 +92,7 @@ describe('completions', () => {
 
   /** A line up to the cursor, and some of what is completed there. */
   const LINES: [string, string[]][] = [
-    ['--rep', ['--repo_tag']],
+    ['--rep', ['--repo_tag', '--report']],
     ['--digest', ['--digest-file', '--digestfile']],
     ['co', ['conf.json', 'copy', 'completion']],
     ['help se', ['serve']],
