@@ -236,6 +236,29 @@ describe('the explorer in a browser', { skip }, () => {
         assert.equal(isDark, scheme === 'dark')
       })
 
+  test('an image that was not read has its layers by their blobs, and the names of what is in them', async () => {
+    const { layers, ...image } = imageFacts([[{ path: glibc }, { path: app }], [{ path: openssl }]])
+    const remote = layers.map(({ size: _, ...layer }, i) => ({
+      ...layer,
+      blob: { mediaType: 'x', digest: layer.diffId, size: 3000 * (i + 1) },
+    }))
+    const { html } = explorerPage(imageData({ ...image, layers: remote }, { missing: 'nobody was asked' }))
+    const page = await browser.open(write('remote.html', html), wide)
+    const all = '[...document.querySelectorAll(".map > button")].map((it) => it.ariaLabel)'
+    assert.deepEqual(await page.evaluate(all), [
+      'layer 2: openssl-3.4, 6.0 kB, 67 %',
+      'layer 1: glibc-2.40, 3.0 kB, 33 %',
+    ])
+    await page.click('.map > button:nth-child(2)')
+    const details = await page.evaluate<string>('document.querySelector(".details").innerText')
+    assert.match(details, /^Layer 1\n.*Sizes are not known.*-glibc-2\.40\n.*-app-1\.0$/s)
+    await page.evaluate('document.querySelector("#search").focus()')
+    await page.type('app')
+    await page.press('Enter')
+    assert.match(await page.evaluate('document.activeElement.ariaLabel'), /^layer 1/)
+    assert.deepEqual(page.complaints, [])
+  })
+
   test('hostile names are text, and run nothing', async () => {
     const paths = HOSTILE.map((name, i) => ({ path: `${storePath(i, name)}`, bytes: 100 + i }))
     const hostile = imageFacts([paths, [{ path: glibc }]], {

@@ -27,6 +27,7 @@ export class Search {
       ...{ type: 'search', id: 'search', autocomplete: 'off', spellcheck: 'false', role: 'combobox' },
       ...{ 'aria-expanded': 'false', 'aria-controls': 'found', 'aria-autocomplete': 'list' },
       oninput: () => this.look(),
+      onfocus: () => this.input.select(),
       onblur: () => this.close(),
     })
     this.input.addEventListener('keydown', (event) => this.key(event))

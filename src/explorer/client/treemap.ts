@@ -1,6 +1,7 @@
 /** The map: what is in an item as rectangles, and in each of these what is in it. It is walked through with the keyboard too. */
 import { button, el } from './dom.js'
 import { type Item, insideOf, outsideOf, trailOf } from './items.js'
+import { nearest } from './neighbours.js'
 import { type Rectangle, squarify } from './squarify.js'
 import { amount, percent, plural } from './words.js'
 
@@ -102,7 +103,7 @@ export class Treemap {
     style.height = `${place.height - 1}px`
     style.setProperty('--hue', `${hueOf(item)}`)
     if (place.width >= LABELLED.width && place.height >= LABELLED.height)
-      box.append(el('span', { class: 'label' }, `${item.name} `, el('small', {}, amount(item.bytes))))
+      box.append(el('span', { class: 'label' }, `${labelOf(item)} `, el('small', {}, amount(item.bytes))))
     this.items.set(box, item)
     return box
   }
@@ -169,6 +170,11 @@ export class Treemap {
   }
 }
 
+/** Where there is little room, what is in a layer says most. */
+function labelOf({ kind, name }: Item): string {
+  return kind === 'layer' ? name.replace(/^layer /, '') : name
+}
+
 function weightsOf({ children }: Item): number[] {
   return children.map(({ bytes }) => bytes)
 }
@@ -180,46 +186,4 @@ function emptiness({ kind }: Item): string {
 /** Neighbours differ. */
 function hueOf({ layer }: Item): number {
   return Math.round((layer * 137.5) % 360)
-}
-
-const DIRECTIONS: Record<string, readonly [number, number]> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-}
-
-/** The cell that begins where this one ends in that direction, or as near to that as any. */
-function nearest(from: HTMLElement, all: readonly HTMLElement[], key: string): HTMLElement | undefined {
-  const direction = DIRECTIONS[key]
-  if (direction === undefined) return undefined
-  const [dx, dy] = direction
-  const here = from.getBoundingClientRect()
-  let best: { cell: HTMLElement; distance: number } | undefined
-  for (const cell of all) {
-    if (cell === from) continue
-    const there = cell.getBoundingClientRect()
-    const ahead =
-      dx > 0
-        ? there.left - here.right
-        : dx < 0
-          ? here.left - there.right
-          : dy > 0
-            ? there.top - here.bottom
-            : here.top - there.bottom
-    if (ahead < -2) continue
-    const aside =
-      dx === 0
-        ? gap(here.left, here.right, there.left, there.right)
-        : gap(here.top, here.bottom, there.top, there.bottom)
-    const corner = dx === 0 ? Math.abs(there.left - here.left) : Math.abs(there.top - here.top)
-    const distance = ahead + aside * 3 + corner / 1000
-    if (best === undefined || distance < best.distance) best = { cell, distance }
-  }
-  return best?.cell
-}
-
-/** How far two ranges are apart. */
-function gap(a: number, b: number, c: number, d: number): number {
-  return Math.max(0, c - b, a - d)
 }
