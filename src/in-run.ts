@@ -59,7 +59,7 @@ export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Prom
     if (cache !== undefined) onEnd(() => cache.close())
     const memory = new LayerMemory(cache)
     const context: TransportContext = { options, workshop, signal, notice: warn, onEnd }
-    return await run({
+    const result = await run({
       workshop,
       memory,
       passes: new ChecksumPasses(memory, emit),
@@ -73,6 +73,8 @@ export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Prom
         return queryNarHashes(paths, undefined, signal)
       },
     })
+    if (failure !== undefined) throw failure.error
+    return result
   } catch (error) {
     throw options.signal?.aborted
       ? aborted(options.signal.reason)

@@ -78,6 +78,18 @@ test('stops for an AbortSignal, before, in the middle, and while the stream take
   )
 })
 
+test('fails with what a listener throws, whatever it was told of', async () => {
+  for (const type of ['worked', 'layer-checksummed', 'done']) {
+    const onEvent = (event: BuildEvent): void => {
+      if (event.type === type) throw new Error(`no ${type}`)
+    }
+    await assert.rejects(buildImage({ conf, output: new PassThrough().resume(), onEvent }), {
+      code: 'INTERNAL',
+      message: new RegExp(`no ${type}$`),
+    })
+  }
+})
+
 test('fails with OUTPUT_CLOSED when the stream is destroyed, with OUTPUT_FAILED when it fails', async () => {
   const closing = new Writable({
     highWaterMark: 1,

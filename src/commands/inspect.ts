@@ -24,7 +24,10 @@ export function inspectCommand(program: Command, setStatus: (status: number) => 
       'an image, named as destinations are, or a configuration; further ones may share layers with it',
     )
     .addOption(new Option('--json', 'print all of it as JSON').conflicts('html'))
-    .option('--html <FILE>', 'write a page there that shows all of it, and opens in any browser')
+    .option(
+      '--html <FILE>',
+      'write a page there that shows all of it, and opens in any browser; - is standard output',
+    )
     .option(
       '--registration <FILE>',
       "with --html: references, as closureInfo's registration has them (default: those of the Nix store)",
@@ -64,13 +67,13 @@ async function writePage(
   const read = [options.image, ...(options.others ?? []), registration, report].filter(
     (it) => it !== undefined,
   )
-  expectApart([{ name: file, path: file }], namedPaths(read))
+  if (file !== '-') expectApart([{ name: file, path: file }], namedPaths(read))
   const { html } = await explore(await inspectImage({ ...options, detailed: true }), {
     registration,
     report,
     signal,
   })
-  await writeWhole(file, html, signal)
+  await (file === '-' ? print(html.trimEnd()) : writeWhole(file, html, signal))
 }
 
 /** @throws ImageError OPTION_INVALID for what is only shown on a page */

@@ -115,6 +115,14 @@ describe('inspect --html', () => {
     assert.deepEqual(timeline?.threads, [{ thread: 1, works: [[0, 1000, 0, 'it']] }])
   })
 
+  test('writes the same page to standard output', () => {
+    const { image, layers } = pageOf(archive)
+    const { status, stdout } = inspect(archive, '--html', '-')
+    assert.equal(status, 0)
+    const found = embedded(stdout)
+    assert.deepEqual([found.image, found.layers], [image, layers])
+  })
+
   test('writes over no image, and nothing where the image cannot be read', () => {
     const { status, stderr } = inspect(archive, '--html', archive)
     assert.deepEqual([status, /expected a file of its own/.test(stderr)], [2, true], stderr)
