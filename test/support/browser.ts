@@ -65,7 +65,8 @@ export class Browser {
   async close(): Promise<void> {
     const closed = once(this.child, 'close')
     const late = setTimeout(() => this.child.kill('SIGKILL'), 5000)
-    await this.call('Browser.close')
+    // It may be gone before it answers.
+    void this.call('Browser.close')
     await closed
     clearTimeout(late)
     // What it started may write into its profile for a moment more.
