@@ -25,7 +25,7 @@ export interface InspectContext {
   /** Whether layers are downloaded to be read. */
   deep: boolean
   /** Whether store paths get digests where they are read, and the sums of directories below them. */
-  detailed: boolean
+  detailed?: boolean
 }
 
 /** @param name as people name it @throws ImageError of its layers, IMAGE_INVALID */
