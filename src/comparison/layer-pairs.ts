@@ -1,5 +1,5 @@
 /** Which of the layers that only one image has are versions of each other: those that have most paths in common. */
-import type { Group } from '../layers/contents.js'
+import type { Group } from '../layers/groups.js'
 import { storeName } from './store-names.js'
 
 /** By the layer's index in its image. */

@@ -1,5 +1,5 @@
 /** Which store paths and directories differ between layers, by their digests alone. */
-import type { Group } from '../layers/contents.js'
+import type { Group } from '../layers/groups.js'
 import type { LayerGroups } from './layer-pairs.js'
 import type { PathChange } from './result.js'
 import { pairByName } from './store-names.js'

@@ -1,6 +1,7 @@
 /** One of two images that are compared: what is known of it without reading it, and how its layers are read. */
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
-import type { ContentsTask, Group, LayerContents } from '../layers/contents.js'
+import type { ContentsTask, LayerContents } from '../layers/contents.js'
+import type { Group } from '../layers/groups.js'
 import type { Document } from '../model/descriptor.js'
 import type { Digest } from '../model/digest.js'
 import type { Image } from '../model/image.js'

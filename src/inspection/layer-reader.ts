@@ -1,7 +1,8 @@
 /** What is in each layer of an image: equal ones are read once, and all together have a bound. */
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
 import { ImageError } from '../errors.js'
-import { type Group, groupsOfPlan, type LayerContents } from '../layers/contents.js'
+import type { LayerContents } from '../layers/contents.js'
+import { type Group, groupsOfPlan } from '../layers/groups.js'
 import type { LargeFile } from '../layers/large-files.js'
 import type { Digest } from '../model/digest.js'
 import type { Layer } from '../model/layer.js'

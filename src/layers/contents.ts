@@ -1,18 +1,17 @@
 /**
  * What is in a layer, found by reading its archive once: sums for each group of members, and the members of groups that
- * are asked for. A group is a store path, or what is elsewhere below one directory of the root.
+ * are asked for.
  */
 import { createHash, type Hash, hash } from 'node:crypto'
 import { ImageError } from '../errors.js'
 import { type Digest, fromHex } from '../model/digest.js'
 import type { Member } from '../model/member.js'
 import type { Recipe } from '../model/recipe.js'
-import { normalisePath } from '../python/paths.js'
 import { MemberReader } from '../tar/member-reader.js'
 import { type Checksum, DigestSink } from './checksum.js'
-import { type DirectorySum, DirectorySums } from './directories.js'
+import { DirectorySums } from './directories.js'
+import { absolute, addDirectories, count, type Group, groupOf, TooMany } from './groups.js'
 import { type LargeFile, LargeFiles } from './large-files.js'
-import { type Entry, Kind, readPlan } from './plan.js'
 import { writeRecipes } from './recipes.js'
 import { type Rewrite, Rewrites } from './rewriter.js'
 
@@ -45,18 +44,6 @@ export interface LayerContents extends Checksum {
   problem?: string
 }
 
-export interface Group {
-  /** `/nix/store/…-name`, `/etc`, or `/` for the root and the directories above store paths. */
-  path: string
-  members: number
-  /** Of its files' contents. */
-  bytes: number
-  /** Of its members' headers and contents, in their order; where it was asked for. */
-  digest?: Digest
-  /** The largest below it, where they were asked for. */
-  directories?: readonly DirectorySum[]
-}
-
 export interface FoundMember {
   group: string
   /** As it was rewritten. */
@@ -71,13 +58,12 @@ export interface FoundMember {
   rewritten?: { by: number[]; name: string; linkname: string }
 }
 
-/** The most groups and members that are kept: what an image has of them is bounded by nothing else. */
-const MAX_GROUPS = 200_000
+/** The most that are kept: what an image has of them is bounded by nothing else. */
 const MAX_MEMBERS = 500_000
 
 /** @throws ImageError as {@link writeRecipes}; IMAGE_INVALID for more than can be kept */
 export async function readContents(task: ContentsTask): Promise<LayerContents> {
-  const found = new Groups(task)
+  const found = new Contents(task)
   const reader = new MemberReader(found)
   const digest = new DigestSink()
   let problem: string | undefined
@@ -108,62 +94,8 @@ export async function readContents(task: ContentsTask): Promise<LayerContents> {
   }
 }
 
-/** The sums of a plan, without reading a file. @param directories whether groups get those of directories too */
-export function groupsOfPlan(plan: Uint8Array, storeDir: string, directories = false): Group[] {
-  const groups = new Map<string, Group>()
-  const sums = directories ? new DirectorySums() : undefined
-  let root = '/'
-  readPlan(plan, (entry: Readonly<Entry>, path) => {
-    if (entry.depth === 0) root = groupOf(path, storeDir)
-    // What is below a path of a group belongs to the same one, but for the root's.
-    const group = root === '/' ? groupOf(path, storeDir) : root
-    const bytes = entry.kind === Kind.file ? entry.size : 0
-    count(groups, group, bytes)
-    sums?.add(group, path, bytes)
-    return true
-  })
-  addDirectories(groups, sums)
-  return [...groups.values()]
-}
-
-function addDirectories(groups: ReadonlyMap<string, Group>, sums: DirectorySums | undefined): void {
-  for (const [path, directories] of sums?.finish() ?? []) groups.get(path)!.directories = directories
-}
-
-/** @param name of a member, or a path */
-export function groupOf(name: string, storeDir: string): string {
-  const path = absolute(name)
-  if (path.startsWith(`${storeDir}/`)) {
-    const end = path.indexOf('/', storeDir.length + 1)
-    return end < 0 ? path : path.slice(0, end)
-  }
-  if (storeDir === path || storeDir.startsWith(`${path}/`)) return '/'
-  const end = path.indexOf('/', 1)
-  return end < 0 ? path : path.slice(0, end)
-}
-
-function absolute(name: string): string {
-  return normalisePath(`/${name.replace(/^\/+/, '')}`)
-}
-
-function count(groups: Map<string, Group>, path: string, bytes: number): void {
-  const group = groups.get(path)
-  if (group === undefined) {
-    if (groups.size >= MAX_GROUPS) throw new TooMany('directories and store paths', MAX_GROUPS)
-    groups.set(path, { path, members: 1, bytes })
-  } else {
-    group.members++
-    group.bytes += bytes
-  }
-}
-
-class TooMany extends ImageError {
-  constructor(what: string, limit: number) {
-    super('IMAGE_INVALID', `expected at most ${limit} ${what} in a layer, found more`)
-  }
-}
-
-class Groups {
+/** What it sees of an archive's members. */
+class Contents {
   private readonly groups = new Map<string, Group>()
   private readonly members: FoundMember[] = []
   private readonly digests = new Map<string, Digest>()
@@ -179,7 +111,6 @@ class Groups {
   constructor(private readonly task: ContentsTask) {
     this.wanted = new Set(task.members)
     this.rewrites = task.rewrites && new Rewrites(task.rewrites)
-    this.sums = task.directories ? new DirectorySums() : undefined
     if (!task.detailed) return
     this.sums = new DirectorySums()
     this.files = new LargeFiles()
@@ -211,18 +142,13 @@ class Groups {
 
   data(bytes: Buffer): void {
     this.running?.hash.update(bytes)
+    this.files?.data(bytes)
     this.open?.accept(bytes)
   }
 
   end(): void {
-    this.open?.finish()
-    this.files?.data(bytes)
-    this.open?.hash.update(bytes)
-  }
-
-  end(): void {
     this.files?.end()
-    if (this.open !== undefined) this.open.found.digest = fromHex(this.open.hash.digest('hex'))
+    this.open?.finish()
     this.open = undefined
   }
 

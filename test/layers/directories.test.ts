@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { checksumLayer } from '../../src/layers/checksum.js'
-import { groupsOfPlan, readContents } from '../../src/layers/contents.js'
+import { readContents } from '../../src/layers/contents.js'
 import { DirectorySums } from '../../src/layers/directories.js'
+import { groupsOfPlan } from '../../src/layers/groups.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 test('a directory has what is below it; small ones are in those above them', () => {
