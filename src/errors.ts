@@ -6,7 +6,7 @@
  */
 import { getSystemErrorMap } from 'node:util'
 
-/** Stable codes; README lists each with its cause and remedy. */
+/** Stable codes; docs/troubleshooting.md lists each with its cause and remedy. */
 export type ErrorCode =
   | 'OPTION_INVALID'
   | 'CONF_UNREADABLE'
