@@ -16,7 +16,7 @@ const PROJECT = fileURLToPath(new URL('../../../', import.meta.url))
 /** What is in docs/ is run beside what it tells of. */
 const DOCUMENTS = ['README.md']
 
-/** Blocks of `sh` are recipes of docs/engines.md, and run with that page. */
+/** Blocks of `sh` are recipes of docs/closures.md, and run with that page. */
 const SHELL = ['', 'bash', 'console']
 const blocks = DOCUMENTS.flatMap((name) =>
   codeBlocks(readFileSync(join(PROJECT, name), 'utf8')).map((block) => ({ name, ...block })),
@@ -92,9 +92,9 @@ test('every command line is known, and none is known that is not there', () => {
   assert.deepEqual(new Set(lines), new Set(Object.keys(STEPS)))
 })
 
-test('every other block is an example of the library, or a recipe', () => {
+test('every other block is an example of the library, a recipe or a picture', () => {
   const others = blocks.filter((block) => !commandBlocks.includes(block) && !examples.includes(block))
-  assert.deepEqual(new Set(others.map(({ language }) => language)), new Set(['sh']))
+  assert.deepEqual(new Set(others.map(({ language }) => language)), new Set(['mermaid', 'sh']))
 })
 
 test('on an image of real store paths', {

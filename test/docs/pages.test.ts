@@ -51,6 +51,13 @@ test('links between pages lead to a file, and to a heading of it', () => {
   }
 })
 
+test('README: its recipe is that of docs/closures.md, where it is run', () => {
+  const [recipe] = codeBlocks(read('README.md')).filter(({ language }) => language === 'sh')
+  const known = codeBlocks(read('docs/closures.md')).flatMap(({ lines }) => lines)
+  assert.ok(recipe!.lines.length >= 3)
+  for (const line of recipe!.lines) assert.ok(known.includes(line), line)
+})
+
 test('README has no more than 150 lines, and leads to every page', () => {
   const text = read('README.md')
   assert.ok(text.split('\n').length <= 150)

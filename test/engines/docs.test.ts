@@ -1,4 +1,4 @@
-/** Every command line of the pages about engines and serving, run as it stands there; README has some of them. */
+/** Every command line of the pages about engines and serving, run as it stands there. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -38,17 +38,6 @@ async function startServing(line: string, env: NodeJS.ProcessEnv): Promise<Child
   }
   return child
 }
-
-test('README: its recipes are those of docs/engines.md', () => {
-  const [recipes] = blocksOf('README.md')
-  const known = new Set(blocksOf('docs/engines.md').flat())
-  const lines = recipes!.filter((line) => !line.startsWith('#'))
-  assert.ok(lines.length >= 5)
-  assert.deepEqual(
-    lines.filter((line) => !known.has(line)),
-    [],
-  )
-})
 
 describe('the pages', { skip }, async () => {
   if (skip) return
