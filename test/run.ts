@@ -1,6 +1,6 @@
 /**
- * Runs the compiled tests, all or those whose path holds one of the arguments, and ends with one line of
- * counts. With CI=true a skipped test is a failure: there, everything the tests need is installed.
+ * Runs the compiled tests, all or those whose path holds one of the arguments (`--quick`: those that take seconds, for
+ * daily work), and ends with one line of counts. With CI=true a skipped test is a failure: there, everything the tests need is installed.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
@@ -32,13 +32,36 @@ const LONGEST = [
   'e2e/trust',
   'registry/push',
 ]
+/** What says in half a minute whether a change has broken something: without other programs, and without waits. */
+const QUICK = [
+  'architecture',
+  'documents/',
+  'e2e/cli',
+  'e2e/golden',
+  'files/apart',
+  'files/partial',
+  'layers/contents',
+]
+QUICK.push(
+  'layers/recipes',
+  'layers/slices',
+  'library',
+  'pool/',
+  'python/',
+  'report/',
+  'ring/',
+  'spec/',
+  'tar/',
+  'writers/',
+)
 const place = (file: string): number => {
   const at = LONGEST.indexOf(file.replace('.test.js', ''))
   return at < 0 ? LONGEST.length : at
 }
 
 const root = dirname(fileURLToPath(import.meta.url))
-const wanted = process.argv.slice(2)
+const args = process.argv.slice(2)
+const wanted = args[0] === '--quick' ? QUICK : args
 const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.test.js'))
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
