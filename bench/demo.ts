@@ -1,7 +1,7 @@
 /**
  * The embedded example, by the command as a user runs it: an image with one layer for each of this project's own installed
  * packages is built, read back, built again with one file changed, served and fetched; engines that are here take and run
- * it. Needs neither Nix nor a network. Leaves nothing behind, unless asked with `--keep DIR`.
+ * it. Needs neither Nix nor a network. Leaves nothing behind, unless asked with `--keep DIR`; `--without-engines` leaves them alone.
  */
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,13 +23,17 @@ import { parseArgs } from 'node:util'
 import { CLI, writeConf } from '../test/support/image.js'
 import { readArchive, readServed } from './read-back.js'
 
-const { values } = parseArgs({ options: { keep: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { keep: { type: 'string' }, 'without-engines': { type: 'boolean' } },
+})
 const work =
   values.keep === undefined ? mkdtempSync(join(tmpdir(), 'stream-layered-image-demo-')) : resolve(values.keep)
 mkdirSync(work, { recursive: true })
 const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
 /** The package that changes; a copy of it does. */
 const CHANGING = join(work, 'commander')
+/** Below the 127 that engines take. */
+const MOST_LAYERS = 100
 /** What runs in a container where nothing else is. */
 const BUSYBOX = '/bin/busybox'
 
@@ -48,11 +52,13 @@ function packagesConf(): string {
   cpSync(join(MODULES, 'commander'), CHANGING, { recursive: true })
   const paths = packages.map((name) => (name === 'commander' ? CHANGING : join(MODULES, name)))
   if (existsSync(BUSYBOX)) paths.unshift(BUSYBOX)
+  // As nixpkgs does it: what is left when there are no more layers is one.
+  const layers = [...paths.slice(0, MOST_LAYERS - 1).map((path) => [path]), paths.slice(MOST_LAYERS - 1)]
   return writeConf(work, {
     config: { Cmd: [BUSYBOX, 'echo', 'hello from the container'] },
     store_dir: '/',
     repo_tag: 'demo:latest',
-    store_layers: paths.map((path) => [path]),
+    store_layers: layers,
   })
 }
 
@@ -126,7 +132,7 @@ function engine(program: string, transport: string, conf: string): void {
 /** Without a program in the image there is nothing to run; a container in a container is not always allowed one. */
 function whyNot({ stderr }: SpawnSyncReturns<string>): string {
   if (!existsSync(BUSYBOX)) return `no ${BUSYBOX} here that it could run`
-  return `it cannot be run here: ${stderr.trim().split(': ').slice(-2).join(': ')}`
+  return `it cannot be run here: ${stderr.trim().split(': ').at(-1)}`
 }
 
 try {
@@ -134,8 +140,10 @@ try {
   await archive(conf)
   rebuild(conf)
   await serve(conf)
-  engine('docker', 'docker-daemon', conf)
-  engine('podman', 'containers-storage', conf)
+  if (!values['without-engines']) {
+    engine('docker', 'docker-daemon', conf)
+    engine('podman', 'containers-storage', conf)
+  }
   const command = `node ${CLI}`
   if (values.keep === undefined)
     say('Next', 'npm run demo -- --keep demo    # leaves all of it there, to try more')

@@ -14,7 +14,7 @@ const [LINE, CHARACTER, COLUMNS, REST] = [20, 8.4, 100, 6]
 
 const lines: { at: number; text: string }[] = [{ at: 0, text: '$ npm run demo' }]
 const start = performance.now()
-const child = spawn(process.execPath, [DEMO], { stdio: ['ignore', 'ignore', 'pipe'] })
+const child = spawn(process.execPath, [DEMO, '--without-engines'], { stdio: ['ignore', 'ignore', 'pipe'] })
 for await (const text of createInterface({ input: child.stderr }))
   lines.push({ at: (performance.now() - start) / 1000 + 0.5, text: text.slice(0, COLUMNS) })
 
