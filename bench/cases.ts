@@ -65,6 +65,12 @@ export function growthCase(work: string, eighths: number): Case {
   return store(work, `growth-${eighths}`, part(eighths / 8), `${eighths}/8 of the closure`, 0)
 }
 
+/** An eighth of the case of many files. */
+export function manyPart(work: string): Case {
+  const shape = { ...SHAPES.many, entries: SHAPES.many.entries / 8, bytes: SHAPES.many.bytes / 8 }
+  return store(work, 'many-part', shape, 'an eighth of the many files', 0)
+}
+
 /** A case on real store paths, one a layer. */
 export function storePathsCase(work: string, paths: readonly string[]): Case {
   const directory = join(work, 'store-paths')

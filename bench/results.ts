@@ -41,6 +41,13 @@ export interface LoadResult {
   memory: number
 }
 
+/** What a verb takes that reads images. Seconds, bytes. */
+export interface ReadResult {
+  title: string
+  seconds: number
+  memory: number
+}
+
 export interface Results {
   date: string
   machine: string
@@ -53,6 +60,7 @@ export interface Results {
   limits: { openssl: number; tar: number } | null
   push: PushResult[]
   load: LoadResult[]
+  reading: ReadResult[]
 }
 
 export function table(results: Results): string {
@@ -88,6 +96,16 @@ export function table(results: Results): string {
       '| into an engine | reference, into its load | ours | times as fast | target | peak memory |',
       '|---|---|---|---|---|---|',
       ...results.load.map(loadRow),
+    )
+  if (results.reading.length > 0)
+    lines.push(
+      '',
+      '| reading an image of 100 layers, 2.5 GB | seconds | peak memory |',
+      '|---|---|---|',
+      ...results.reading.map(
+        ({ title, seconds, memory }) =>
+          `| ${title} | ${seconds.toFixed(2)} | ${(memory / 1e6).toFixed(0)} MB |`,
+      ),
     )
   if (results.workers.length > 0)
     lines.push(

@@ -13,13 +13,15 @@ import { loadCases, missingForLoad } from './load.js'
 import { growthPlot, loadPlot, ratioPlot, workersPlot } from './plots.js'
 import { CLI, digestOf, type Measurement, measure, REFERENCE, warm } from './programs.js'
 import { missingForPush, pushCases } from './push.js'
+import { quick } from './quick.js'
+import { readCases } from './reading.js'
 import { type CaseResult, type Results, table } from './results.js'
 import { median, spread } from './statistics.js'
 
-const names = [...Object.keys(CASES), 'workers', 'growth', 'limits', 'push', 'load']
+const names = [...Object.keys(CASES), 'workers', 'growth', 'limits', 'push', 'load', 'reading']
 const command = new Command('npm run bench --')
   .description('Times this project against the two-pass reference on CPython.')
-  .argument('[cases...]', `of ${names.join(', ')}; default: all`)
+  .argument('[cases...]', `of ${names.join(', ')}; default: all; or quick, a verdict in two minutes`)
   .option('--pairs <n>', 'how many pairs of runs a case', '5')
   .option('--part <fraction>', 'how much of the closure is loaded into engines', '1')
   .option('--against <script>', 'another Python script in place of the reference', REFERENCE)
@@ -33,6 +35,7 @@ const command = new Command('npm run bench --')
     'where results and plots go',
     fileURLToPath(new URL('../../bench/results', import.meta.url)),
   )
+  .option('--record', 'of quick: what is found is what later runs are compared with')
   .option('--store-paths <paths...>', 'a further case: these store paths, one a layer')
   .parse()
 const options = command.opts<{
@@ -42,10 +45,12 @@ const options = command.opts<{
   work: string
   out: string
   storePaths?: string[]
+  record?: boolean
 }>()
 const wanted = command.args.length > 0 ? command.args : options.storePaths ? [] : names
 for (const name of wanted)
-  if (!names.includes(name)) command.error(`unknown case "${name}": expected one of ${names.join(', ')}`)
+  if (name !== 'quick' && !names.includes(name))
+    command.error(`unknown case "${name}": expected one of ${names.join(', ')}`)
 const pairs = Number(options.pairs)
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
@@ -123,6 +128,14 @@ function limits(it: Case): Results['limits'] {
 }
 
 mkdirSync(options.work, { recursive: true })
+if (wanted.includes('quick')) {
+  const pair = (it: Case): number => {
+    warm(it.inputs)
+    const theirs = measure('pipe', reference(it.conf))
+    return theirs.seconds / measure('pipe', ours(it.conf)).seconds
+  }
+  process.exit(quick(options.work, options.record === true, pair, say) ? 0 : 1)
+}
 mkdirSync(options.out, { recursive: true })
 const all = wanted.filter((name) => name in CASES).map((name) => CASES[name]!(options.work))
 if (options.storePaths !== undefined) all.push(storePathsCase(options.work, options.storePaths))
@@ -137,6 +150,7 @@ const results: Results = {
   limits: null,
   push: [],
   load: [],
+  reading: [],
 }
 if (wanted.includes('workers')) {
   const it = CASES.closure!(options.work)
@@ -159,6 +173,7 @@ if (wanted.includes('load')) {
   if (missing.length > 0) say(`load: left out, it needs ${missing.join(', ')}`)
   else results.load = await loadCases(options.work, pairs, Number(options.part), reference)
 }
+if (wanted.includes('reading')) results.reading = readCases(options.work, pairs)
 if (wanted.includes('limits')) results.limits = limits(CASES.closure!(options.work))
 
 writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, null, 2)}\n`)
