@@ -30,11 +30,20 @@ export async function run(
     })
   }
   try {
-    await action(stop.signal)
+    await Promise.race([action(stop.signal), leftUndone()])
     return STATUS.ok
   } catch (error) {
     return stopped ?? fail(error, debug)
   }
+}
+
+/** Node ends with status 0 when it has nothing left to wait for, whoever still does. @throws ImageError INTERNAL, then */
+function leftUndone(): Promise<never> {
+  return new Promise((_, reject) => {
+    process.once('beforeExit', () =>
+      reject(new ImageError('INTERNAL', 'expected an end, found nothing that is left to wait for')),
+    )
+  })
 }
 
 /** Reports a failure. @returns the exit status */

@@ -11,8 +11,7 @@ export async function runSmall(
   budget: Budget,
 ): Promise<Reply<Tasks[Pass]['output']> | undefined> {
   if (pass.kind === 'openCustomisation') {
-    const archive = fsPath(`${pass.input.directory}/layer.tar`)
-    const size = lstatSync(archive, { throwIfNoEntry: false })?.size ?? 0
+    const size = sizeOf(`${pass.input.directory}/layer.tar`)
     return spend(budget, size) ? tasks.openCustomisation(pass.input) : undefined
   }
   if (pass.kind !== 'plan' && pass.kind !== 'checksum') return undefined
@@ -31,4 +30,13 @@ export async function runSmall(
 function spend(budget: Budget, bytes: number): boolean {
   budget.bytes -= bytes
   return budget.bytes >= 0
+}
+
+/** In bytes; none of what cannot be read, which whoever reads it tells. */
+function sizeOf(path: string): number {
+  try {
+    return lstatSync(fsPath(path)).size
+  } catch {
+    return 0
+  }
 }

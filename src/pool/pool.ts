@@ -115,7 +115,7 @@ export class LayerPool {
     if (next === undefined) return this.help()
     this.running++
     try {
-      next.settle((await this.runHere(next.pass)) ?? (await this.runOnThread(next.pass)))
+      next.settle(await this.runAnywhere(next.pass))
     } finally {
       this.running--
     }
@@ -128,6 +128,15 @@ export class LayerPool {
   private next(): QueuedPass | undefined {
     const isFirst = this.running === 0
     return isFirst ? (this.queue.shift() ?? this.long.shift()) : (this.long.shift() ?? this.queue.shift())
+  }
+
+  /** Whoever asked gets a reply, whatever happens. */
+  private async runAnywhere(pass: AnyPass): Promise<Reply<Output<Pass>>> {
+    try {
+      return (await this.runHere(pass)) ?? (await this.runOnThread(pass))
+    } catch (error) {
+      return { ok: false, error: toWire(error) }
+    }
   }
 
   private async runHere(pass: AnyPass): Promise<Reply<Output<Pass>> | undefined> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -66,6 +66,28 @@ test('what cannot be read is the same error on any thread', async () => {
   pool.start()
   assert.deepEqual(await reason(), here)
   assert.match(String(here), /^FILE_UNREADABLE,.*nowhere/)
+  await pool.close()
+})
+
+test('a customisation layer whose size cannot be looked up is told as on any thread', async () => {
+  const root = scratchDirectory()
+  const loop = join(root, 'loop')
+  symlinkSync('loop', loop)
+  const file = join(root, 'file')
+  writeFileSync(file, '')
+  const pool = new LayerPool(1, SIGNAL)
+  for (const directory of [loop, `${file}/below`, join(root, 'n'.repeat(300))])
+    await assert.rejects(pool.pass('openCustomisation', { directory }, ''), { code: 'CUSTOMISATION_INVALID' })
+  assert.equal(pool.isStarted, false)
+  await pool.close()
+})
+
+test('a pass that throws what it should not has a reply', async () => {
+  const pool = new LayerPool(1, SIGNAL)
+  await assert.rejects(pool.pass('openCustomisation', undefined as never, 'layer X'), {
+    code: 'WORKER_FAILED',
+    message: /^layer X: /,
+  })
   await pool.close()
 })
 
