@@ -126,8 +126,8 @@ export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   })
 }
 
-/** @throws ImageError OPTION_INVALID */
-async function attachments(options: AttachOptions, build: Build): Promise<Attach | undefined> {
+/** @returns undefined when nothing is asked for @throws ImageError OPTION_INVALID */
+export async function attachments(options: AttachOptions, build: Build): Promise<Attach | undefined> {
   const { referrers, sbom, provenance, signer } = options
   if (!referrers && !provenance && sbom === undefined && signer === undefined) return undefined
   const { attachWith } = await import('./writers/attach.js')

@@ -1,5 +1,5 @@
 /** What a build or a copy would come to, without writing anything at its destinations. */
-import { checkRepoTag, openImage } from './build-image.js'
+import { attachments, checkRepoTag, openImage } from './build-image.js'
 import { inBuild } from './in-build.js'
 import type { Image } from './model/image.js'
 import {
@@ -25,12 +25,17 @@ export async function dryRun(options: BuildOptions | IndexOptions | CopyOptions)
   return inBuild(
     options,
     async (build) => {
+      await attachments(options, build)
       const opened: Image[] = []
       if ('image' in options) {
         for (const name of namesOf(options.repoTag)) checkRepoTag(name, true, build)
         opened.push(await build.openImage(options.image))
       }
       for (const conf of confs) opened.push(await (await openImage(conf, options, build)).whole)
+      if (images === 'several') {
+        const { platformsOf } = await import('./writers/image-index.js')
+        platformsOf(opened)
+      }
       const { foresee } = await import('./writers/foresee.js')
       return foresee(opened, build.destinations, build)
     },

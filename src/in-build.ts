@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { checkAborted, ImageError } from './errors.js'
 import { expectApart, type NamedPath } from './files/apart.js'
 import { WholeFile } from './files/partial-file.js'
+import { expectWritable } from './files/target.js'
 import { inRun, type Run } from './in-run.js'
 import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
@@ -40,31 +41,36 @@ export async function inBuild<T>(
   const { written, files } = writtenBy(places, options)
   expectApart(files, readFrom)
   checkOthers(options, places)
-  return inRun(options, async (base) => {
-    const { compression } = options
-    const destinations: Destination[] = []
-    if (options.output !== undefined) destinations.push(await callersOutput(options.output))
-    for (const place of places) destinations.push(await place.destination({ ...base.context, isDry }))
-    const digestFile =
-      options.digestFile === undefined || isDry ? undefined : WholeFile.open(options.digestFile)
-    if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
-    const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
-    return run({
-      ...base,
-      underWay: new UnderWay(base.emit),
-      verify: options.verify === true,
-      compression: compression && {
-        kind: compression.kind,
-        level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
-      },
-      annotations: options.annotations,
-      attach: undefined,
-      destinations,
-      written,
-      digestFile,
-      queryNarHashes: (paths, wanted = needsKeys) => base.queryNarHashes(paths, wanted),
-    })
-  })
+  return inRun(
+    options,
+    async (base) => {
+      const { compression } = options
+      const destinations: Destination[] = []
+      if (options.output !== undefined) destinations.push(await callersOutput(options.output))
+      for (const place of places) destinations.push(await place.destination(base.context))
+      if (options.digestFile !== undefined && isDry) expectWritable(options.digestFile)
+      const digestFile =
+        options.digestFile === undefined || isDry ? undefined : WholeFile.open(options.digestFile)
+      if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
+      const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
+      return run({
+        ...base,
+        underWay: new UnderWay(base.emit),
+        verify: options.verify === true,
+        compression: compression && {
+          kind: compression.kind,
+          level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
+        },
+        annotations: options.annotations,
+        attach: undefined,
+        destinations,
+        written,
+        digestFile,
+        queryNarHashes: (paths, wanted = needsKeys) => base.queryNarHashes(paths, wanted),
+      })
+    },
+    isDry,
+  )
 }
 
 /** @throws ImageError DESTINATION_INVALID */

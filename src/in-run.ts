@@ -30,8 +30,15 @@ export interface Run {
   queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
 }
 
-/** Runs a verb, and ends all that belongs to it. @throws ImageError */
-export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Promise<T>): Promise<T> {
+/**
+ * Runs a verb, and ends all that belongs to it.
+ * @param isDry whether destinations and caches are only looked at @throws ImageError
+ */
+export async function inRun<T>(
+  options: DeliveryOptions,
+  run: (run: Run) => Promise<T>,
+  isDry = false,
+): Promise<T> {
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
   checkAborted(signal)
@@ -55,10 +62,10 @@ export async function inRun<T>(options: DeliveryOptions, run: (run: Run) => Prom
   try {
     const warn = (message: string): void => emit({ type: 'warning', message })
     const workshop = new Workshop(pool, threads, scratch.file)
-    const cache = await openCache(options.cache, warn, signal)
+    const cache = await openCache(options.cache, warn, signal, !isDry)
     if (cache !== undefined) onEnd(() => cache.close())
     const memory = new LayerMemory(cache)
-    const context: TransportContext = { options, workshop, signal, notice: warn, onEnd }
+    const context: TransportContext = { options, workshop, signal, isDry, notice: warn, onEnd }
     const result = await run({
       workshop,
       memory,
@@ -90,8 +97,9 @@ async function openCache(
   place: string | undefined,
   warn: (message: string) => void,
   signal: AbortSignal,
+  make: boolean,
 ): Promise<DigestCache | undefined> {
   if (place === undefined) return undefined
   const { DigestCache } = await import('./cache/digest-cache.js')
-  return DigestCache.open(place, warn, signal)
+  return DigestCache.open(place, warn, signal, make)
 }

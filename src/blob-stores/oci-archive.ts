@@ -15,7 +15,7 @@ import { PartialFile } from '../files/partial-file.js'
 import { readExtent } from '../files/regular.js'
 import { Scratch } from '../files/scratch.js'
 import { writeToStream } from '../files/stream-file.js'
-import { lookAtTarget } from '../files/target.js'
+import { expectWritable, lookAtTarget } from '../files/target.js'
 import { temporaryDirectory } from '../files/temporary.js'
 import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
@@ -45,6 +45,7 @@ export class OciArchive implements BlobStore {
   static async open(name: string, path: string, signal?: AbortSignal, isDry = false): Promise<OciArchive> {
     checkAborted(signal)
     const target = lookAtTarget(path)
+    if (isDry) expectWritable(path)
     const parent = isDry || target.kind === 'stream' ? tmpdir() : dirname(target.place)
     const directory = attempt('OUTPUT_FAILED', `cannot write ${path}`, () => temporaryDirectory(parent))
     try {

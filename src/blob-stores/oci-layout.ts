@@ -8,7 +8,7 @@ import { MAX_DOCUMENT } from '../documents/json.js'
 import { EMPTY_INDEX, type PutManifest, withManifests } from '../documents/oci-index.js'
 import { checkAborted, failure, ImageError } from '../errors.js'
 import { bring } from '../files/bring.js'
-import { makeDirectories } from '../files/directories.js'
+import { expectMakeable, makeDirectories } from '../files/directories.js'
 import { remove } from '../files/leftovers.js'
 import { FileLock } from '../files/lock.js'
 import { writeWhole } from '../files/partial-file.js'
@@ -62,8 +62,10 @@ export class OciLayout extends LayoutReader implements BlobStore {
     checkAborted(options.signal)
     const layout = new OciLayout(name, directory, options)
     try {
-      if (!options.isDry) {
-        layout.made = makeDirectories(join(directory, 'blobs', 'sha256'))
+      const blobs = join(directory, 'blobs', 'sha256')
+      if (options.isDry) expectMakeable(blobs)
+      else {
+        layout.made = makeDirectories(blobs)
         removeOfTheDead(directory)
       }
       await layout.index()

@@ -24,6 +24,7 @@ export class DigestCache {
   /**
    * Opens a cache for a build, before it begins.
    * @param text as {@link parsePlace} takes it
+   * @param make whether to make a directory that is not there
    * @returns undefined, after a warning, when it cannot be used
    * @throws ImageError CACHE_FAILED when the text names no cache
    */
@@ -31,10 +32,11 @@ export class DigestCache {
     text: string,
     warn: (message: string) => void,
     signal?: AbortSignal,
+    make = true,
   ): Promise<DigestCache | undefined> {
     const place = parsePlace(text)
     try {
-      return new DigestCache(await openStore(place, { make: true, signal }), warn)
+      return new DigestCache(await openStore(place, { make, signal }), warn)
     } catch (error) {
       if (!signal?.aborted) warn(asImageError(error, 'CACHE_FAILED', 'the cache cannot be used').message)
       return undefined

@@ -25,12 +25,13 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
           given,
           signal,
           async (options) => {
+            const asked = { ...options, ...attestations(given), image, referrers: given.referrers }
             if (given.dryRun) {
               const { dryRun } = await import('../dry-run.js')
-              return dryRun({ ...options, image })
+              return dryRun(asked)
             }
             const { copyImage } = await import('../build-image.js')
-            return copyImage({ ...options, ...attestations(given), image, referrers: given.referrers })
+            return copyImage(asked)
           },
           [image],
         )

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { accessSync, existsSync, constants as fsConstants, mkdirSync, statSync } from 'node:fs'
 import { constants } from 'node:os'
 import { dirname } from 'node:path'
 import { systemCode } from '../errors.js'
@@ -16,6 +16,14 @@ export function makeDirectories(path: string): string[] {
   const above = parent === path ? [] : makeDirectories(parent)
   // The parent is there, so that a second ENOENT is an answer.
   return [...above, ...(make(path) ?? fail(path))]
+}
+
+/** Looks whether {@link makeDirectories} could make what is not there; nothing is made. @throws the system's error */
+export function expectMakeable(path: string): void {
+  if (existsSync(path)) return
+  let above = dirname(path)
+  while (!existsSync(above)) above = dirname(above)
+  accessSync(`${above}/.`, fsConstants.W_OK | fsConstants.X_OK)
 }
 
 /** @returns the directory when it was made, nothing where there was one; undefined where the parent is missing */

@@ -1,5 +1,5 @@
 /** What is to be written to, as it is before. */
-import { lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { accessSync, constants, lstatSync, readlinkSync, realpathSync, type Stats, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { attempt, systemCode } from '../errors.js'
 
@@ -23,6 +23,15 @@ export function lookAtTarget(path: string): Target {
     if (place === undefined) return { kind: 'stream' }
     return { kind: 'file', place, mode: there.mode & 0o7777, uid: there.uid, gid: there.gid }
   })
+}
+
+/** Looks whether a file could be written there; nothing is made. @throws ImageError OUTPUT_FAILED */
+export function expectWritable(path: string): void {
+  const target = lookAtTarget(path)
+  if (target.kind === 'stream') return
+  attempt('OUTPUT_FAILED', `cannot write ${path}`, () =>
+    accessSync(dirname(target.place), constants.W_OK | constants.X_OK),
+  )
 }
 
 /** Where the file itself lies; undefined when it has no name any more, as what /proc/self/fd leads to may. */

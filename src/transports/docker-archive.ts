@@ -1,7 +1,7 @@
 /** Files as docker load reads them; a pipe or device by name is streamed to. */
 import { accessSync, closeSync, constants } from 'node:fs'
 import { attempt } from '../errors.js'
-import { lookAtTarget } from '../files/target.js'
+import { expectWritable, lookAtTarget } from '../files/target.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import type { Holder, Place, Transport, TransportContext } from './transport.js'
@@ -26,8 +26,11 @@ class DockerArchive implements Place {
 
   async destination({ signal, isDry, notice, onEnd }: TransportContext): Promise<Destination> {
     const { name, path } = this
-    // A pipe takes what a file does.
-    if (isDry) return { shape: 'at-offsets', name, path }
+    if (isDry) {
+      if (path !== '-') expectWritable(path)
+      // A pipe takes what a file does.
+      return { shape: 'at-offsets', name, path }
+    }
     if (path === '-') return inOrder(name, 1)
     if (lookAtTarget(path).kind !== 'stream') return { shape: 'at-offsets', name, path }
     const { openStreamFile } = await import('../files/stream-file.js')

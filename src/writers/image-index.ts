@@ -21,8 +21,7 @@ export async function writeIndex(
   destinations: readonly ByDigest[],
   context: WriteContext,
 ): Promise<FinishedIndex> {
-  const platforms = images.map(platform)
-  expectDistinct(platforms)
+  const platforms = platformsOf(images)
   const all = await deliverImages(images, destinations, context)
   const results: DestinationResult[] = []
   let manifests: IndexResult['images'][number]['manifestDigest'][] = []
@@ -62,6 +61,13 @@ export async function writeIndex(
     },
     publish: () => publishAll(destinations),
   }
+}
+
+/** @throws ImageError OPTION_INVALID for two images of one platform */
+export function platformsOf(images: readonly Image[]): Platform[] {
+  const platforms = images.map(platform)
+  expectDistinct(platforms)
+  return platforms
 }
 
 /** It does not depend on what the layers hold. */

@@ -1,7 +1,7 @@
 /** A dry run tells what the real one does afterwards, and leaves everything as it was. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { buildImage, buildIndex, copyImage, type DryRunResult, dryRun } from '../../src/index.js'
@@ -39,6 +39,11 @@ function foreseen({ destinations }: DryRunResult): number[][] {
   )
 }
 
+function runFor(options: Parameters<typeof dryRun>[0]): Promise<unknown> {
+  if ('image' in options) return copyImage(options)
+  return 'confs' in options ? buildIndex(options) : buildImage(options)
+}
+
 function real(destinations: readonly DestinationResult[]): number[][] {
   return destinations.map(({ bytes, uploaded, mounted, skipped }) =>
     bytes !== undefined ? [COUNT, 0, 0] : [uploaded, mounted, skipped].map((it) => it!.layers),
@@ -72,6 +77,28 @@ describe('on this machine', () => {
         told.layers.reduce((sum, { size }) => sum + size!, 0),
       )
     }
+  })
+
+  test('what the real run refuses at once is refused, and no cache is made', async () => {
+    const file = join(out, 'refused.tar')
+    const layout = `oci:${join(out, 'refused')}`
+    const nowhere = join(out, 'nowhere', 'file')
+    const cases: [Parameters<typeof dryRun>[0], string][] = [
+      [{ conf, destinations: [file], sbom: 'spdx' }, 'OPTION_INVALID'],
+      [{ image: destinations[1]!, destinations: [file], signer: 'true' }, 'OPTION_INVALID'],
+      [{ confs: [conf, conf], destinations: [layout] }, 'OPTION_INVALID'],
+      [{ conf, destinations: [nowhere] }, 'OUTPUT_FAILED'],
+      [{ conf, destinations: [`oci-archive:${nowhere}`] }, 'OUTPUT_FAILED'],
+      [{ conf, destinations: [`oci:${join(conf, 'below')}`] }, 'OUTPUT_FAILED'],
+      [{ conf, destinations: [file], digestFile: nowhere }, 'OUTPUT_FAILED'],
+    ]
+    for (const [options, code] of cases) {
+      await assert.rejects(dryRun(options), { code })
+      await assert.rejects(runFor(options), { code })
+    }
+    const cache = join(root, 'no-cache')
+    await dryRun({ conf, destinations: [layout, `oci:${join(out, 'a', 'b')}`], cache })
+    assert.equal(existsSync(cache), false)
   })
 
   test('what compression makes is not known before', async () => {
