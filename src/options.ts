@@ -263,9 +263,9 @@ export function checkReadOptions({ threads, cache, signal, onEvent }: ReadOption
   if (onEvent !== undefined && typeof onEvent !== 'function') throw invalid('onEvent', 'a function', onEvent)
 }
 
-/** The names that are asked for; an empty one asks for none. */
+/** The names that are asked for, each once; an empty one asks for none. */
 export function namesOf(repoTag: DeliveryOptions['repoTag']): string[] {
-  return [repoTag ?? []].flat().filter((name) => name !== '')
+  return [...new Set([repoTag ?? []].flat())].filter((name) => name !== '')
 }
 
 /** More threads than any machine has cores. */

@@ -33,8 +33,7 @@ class Repository implements Place {
     private readonly reference: RegistryReference,
     private readonly hasTag: boolean,
   ) {
-    const { host, repository, tag, digest } = reference
-    this.name = `docker://${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`
+    this.name = nameOf(reference)
   }
 
   checkOthers({ previous, registry }: DeliveryOptions): void {
@@ -56,7 +55,8 @@ class Repository implements Place {
     const here = tags.map((reference) => ({ at: store, reference }))
     return {
       shape: 'by-digest',
-      name,
+      // A tag that is put: with `-t` there may be no `latest`.
+      name: nameOf({ ...reference, tag: tags[0]! }),
       store,
       tags,
       compression: 'gzip',
@@ -99,6 +99,10 @@ class Repository implements Place {
     onEnd(() => store.close())
     return store
   }
+}
+
+function nameOf({ host, repository, tag, digest }: RegistryReference): string {
+  return `docker://${host}/${repository}${digest === undefined ? `:${tag}` : `@${digest}`}`
 }
 
 /** The tags that names have; where there are none, the one that is meant without any. */

@@ -53,6 +53,8 @@ describe('names', { skip }, async () => {
     const run = resultOf(await runAsync([conf, ...args, '-o', `docker://${registry.host}/own:tag`]))
     assert.deepEqual(tags('many'), ['1', '1.2.3'])
     assert.deepEqual(tags('own'), ['tag'])
+    // Whoever goes on with it finds it there.
+    assert.equal(run.destinations![0]!.name, `${repository}:1.2.3`)
     assert.equal(run.destinations![0]!.uploaded!.layers, closure.paths.length + 1)
     for (const tag of ['1', '1.2.3']) assert.equal(raw(`${registry.host}/many:${tag}`).config.digest, imageId)
     resultOf(await runAsync([conf, '-o', repository]))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { namesOf } from '../../src/options.js'
 import { repoTagProblem } from '../../src/registry/repo-tag.js'
 import { readImage } from '../support/archive.js'
 import { runCli, writeConf } from '../support/image.js'
@@ -48,4 +49,8 @@ test('in place of the script any tag is written; one that clients refuse is a wa
     assert.doesNotMatch(run.stderr, /^::/m)
   }
   assert.doesNotMatch(runCli(writeConf(root, { repo_tag: 'a:b' })).stderr, /warning/)
+})
+
+test('a name that is asked for twice is one name', () => {
+  assert.deepEqual(namesOf(['app:1', 'app:2', 'app:1', '']), ['app:1', 'app:2'])
 })
