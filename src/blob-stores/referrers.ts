@@ -41,19 +41,21 @@ export class Referrers {
 
   /** What the registry lists; where it does not list any, what clients do. @throws ImageError */
   async list(subject: Digest): Promise<Descriptor[]> {
-    const found: Descriptor[] = []
+    const found = new Map<Digest, Descriptor>()
     for (let query: string | undefined = ''; query !== undefined; ) {
       const options = { headers: { accept: INDEX_TYPE }, limit: MAX_DOCUMENT }
       const answer = await this.ask('GET', `referrers/${subject}${query}`, options)
-      if (found.length === 0 && !isList(answer)) return this.listed(subject)
+      if (found.size === 0 && !isList(answer)) return this.listed(subject)
       expectStatus(answer, [200], `list the referrers of ${subject}`)
       const page = referrersIn(this.whole(answer, subject), `${this.name}: referrers of ${subject}`)
-      found.push(...page)
-      if (found.length > MAX_REFERRERS)
+      const before = found.size
+      for (const referrer of page) found.set(referrer.digest, referrer)
+      if (found.size > MAX_REFERRERS)
         throw this.invalid(`the referrers of ${subject}`, `at most ${MAX_REFERRERS}`, 'more')
-      query = page.length === 0 ? undefined : nextQuery(answer.header('link'))
+      // Pages that bring nothing new may go in a circle.
+      query = found.size === before ? undefined : nextQuery(answer.header('link'))
     }
-    return found
+    return [...found.values()]
   }
 
   /** @param answer to the manifest's PUT: it names the subject where the registry lists it */

@@ -4,7 +4,7 @@ const COPIED = /^--(?:src|dest)-/
 
 /** By the option without its value. */
 const OURS: Record<string, string> = {
-  '--tls-verify': '--tls-verify',
+  '--tls-verify': '--tls-verify=true or --tls-verify=false',
   '--no-tls-verify': '--tls-verify=false',
   '--skip-tls-verify': '--tls-verify=false',
   '--skip-tls-verify-registry': '--tls-verify=false',

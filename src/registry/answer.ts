@@ -7,6 +7,8 @@ export interface Headers {
 }
 
 export interface Answer extends Headers {
+  /** Who answers. */
+  host: string
   /** No more than was asked for; what is longer is left out whole. */
   body: Buffer | undefined
   /** The status, with the registry's own words where it has some, safe to show: bounded, and without secrets. */

@@ -196,5 +196,5 @@ function leadsOn({ method }: Request, status: number): boolean {
 /** @throws ImageError REGISTRY_FAILED for any other status */
 export function expectStatus(answer: Answer, expected: readonly number[], what: string): void {
   if (!expected.includes(answer.status))
-    throw new ImageError('REGISTRY_FAILED', `cannot ${what}: ${answer.text}`)
+    throw new ImageError('REGISTRY_FAILED', `${answer.host}: cannot ${what}: ${answer.text}`)
 }

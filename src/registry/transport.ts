@@ -55,7 +55,7 @@ export class Transport {
     const { status, header } = reply
     const body = await readUpTo(status < 300 ? limit : SHORT_ANSWER, reply.pieces)
     const text = statusText(status, body, secrets)
-    if (!PASSING.has(status)) return { status, header, body, text }
+    if (!PASSING.has(status)) return { host: url.host, status, header, body, text }
     const error = new ImageError('REGISTRY_FAILED', `${method} ${shown(url)}: ${text}`)
     throw new PassingFailure(error, { after: retryAfter(header('retry-after')) })
   }

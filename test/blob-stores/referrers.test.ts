@@ -10,7 +10,7 @@ import type { Descriptor } from '../../src/model/descriptor.js'
 import { parseReference } from '../../src/registry/reference.js'
 import { skipWithout } from '../support/clients.js'
 import { startListingRegistry } from '../support/listing-registry.js'
-import { startProxy, startRegistry } from '../support/registry.js'
+import { serve, startProxy, startRegistry } from '../support/registry.js'
 import { scratchDirectory } from '../support/scratch.js'
 import { blobOf, hasCode, makeArtifact, makeImage, makeIndex, putArtifact, putImage } from './suite.js'
 
@@ -130,6 +130,23 @@ test('a registry that lists referrers gets no index, and is asked for all pages'
   assert.deepEqual(await store.referrers(image.manifest.descriptor.digest), listed)
   assert.ok(!requests.some((line) => line.includes('manifests/sha256-')))
   assert.equal(requests.filter((line) => line.includes('/referrers/')).length, 3)
+  await store.close()
+})
+
+test('a list whose pages go in a circle ends', async () => {
+  const subject = makeImage([10]).manifest.descriptor
+  const pages = ['1', '2'].map((text) => makeArtifact(subject, text).manifest)
+  let requests = 0
+  const host = await serve((request, response) => {
+    if (request.url!.includes('/referrers/')) requests++
+    const isSecond = request.url!.endsWith('?page=2')
+    const link = `<${request.url!.split('?')[0]}?page=${isSecond ? 1 : 2}>; rel="next"`
+    response.writeHead(200, { 'content-type': INDEX, link }).end(makeIndex([pages[isSecond ? 1 : 0]!]).bytes)
+  })
+  const store = openRepository(host, 'circle')
+  const listed = digestsOf(await store.referrers(subject.digest))
+  assert.deepEqual(listed, digestsOf(pages.map(({ descriptor }) => descriptor)))
+  assert.equal(requests, 3)
   await store.close()
 })
 

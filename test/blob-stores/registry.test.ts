@@ -458,14 +458,14 @@ describe('odd answers to writing', () => {
     'a long message': {
       fault: (_, response) =>
         response.writeHead(400).end(JSON.stringify({ errors: [{ code: 'X', message: 'y'.repeat(50_000) }] })),
-      error: /^cannot begin an upload of sha256:\w{64}: status 400 \(X: y{297}…\)$/,
+      error: /^127[.\d:]+: cannot begin an upload of sha256:\w{64}: status 400 \(X: y{297}…\)$/,
     },
     'a message without end': {
       fault: (_, response) =>
         void response
           .writeHead(400)
           .end(JSON.stringify({ errors: [{ code: 'X', message: 'y'.repeat(1 << 20) }] })),
-      error: /^cannot begin an upload of sha256:\w{64}: status 400$/,
+      error: /^127[.\d:]+: cannot begin an upload of sha256:\w{64}: status 400$/,
     },
     'errors that are none': {
       fault: (_, response) => response.writeHead(400).end('{"errors":[null]}'),

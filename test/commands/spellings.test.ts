@@ -175,6 +175,7 @@ describe('foreign spellings are told the right one', () => {
   const options: [string, string][] = [
     ['--dest-tls-verify=false', '--tls-verify'],
     ['--src-tls-verify', '--tls-verify'],
+    ['--tls-verify=maybe', '--tls-verify=true or --tls-verify=false'],
     ['--dest-creds=me:secret', '--creds @FILE'],
     ['--dest-authfile', '--authfile'],
     ['--cert-dir', '--tls-ca'],
