@@ -1,6 +1,7 @@
 /** `--report FILE`: what happened when, beside what people are shown. */
 import { expectApart } from '../files/apart.js'
-import { WholeFile } from '../files/partial-file.js'
+import { writeWhole } from '../files/partial-file.js'
+import { expectWritable } from '../files/target.js'
 import type { Emit } from '../model/events.js'
 import { Recording } from '../report/recording.js'
 import type { Result } from '../report/reporter.js'
@@ -19,12 +20,10 @@ export interface BuildReport {
 export function openReport(name: string, written: readonly string[], read: readonly string[]): BuildReport {
   expectApart([...namedPaths(written), { name, path: name }], namedPaths(read))
   const recording = new Recording()
-  const file = WholeFile.open(name)
+  // It is made at the end: what lies among store paths meanwhile would be part of the image.
+  expectWritable(name)
   return {
     report: (event) => recording.report(event),
-    finish: async (result, signal) => {
-      await file.finish(recording.document(result))
-      await file.publish(signal)
-    },
+    finish: (result, signal) => writeWhole(name, recording.document(result), signal),
   }
 }

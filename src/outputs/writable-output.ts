@@ -83,7 +83,7 @@ export function outputError(error: Error): ImageError {
     return readerLeft(error)
   }
   const hint = code === 'ENOSPC' ? 'make room, or write to another place' : undefined
-  return new ImageError('OUTPUT_FAILED', `cannot write the image: ${error.message}`, { hint, cause: error })
+  return new ImageError('OUTPUT_FAILED', `cannot write the output: ${error.message}`, { hint, cause: error })
 }
 
 export function readerLeft(cause?: Error): ImageError {

@@ -171,7 +171,7 @@ describe('outputs that fail', () => {
   test('a full device', () => {
     const { stdout, stderr } = bash('"$0" "$@" > /dev/full; echo $?')
     assert.equal(stdout, '1\n')
-    assert.match(stderr, /error: cannot write the image: .*ENOSPC.* \[OUTPUT_FAILED\]\n.*hint: make room/)
+    assert.match(stderr, /error: cannot write the output: .*ENOSPC.* \[OUTPUT_FAILED\]\n.*hint: make room/)
     assert.doesNotMatch(stderr, /\n {4}at /)
   })
 

@@ -76,7 +76,7 @@ describe('a stream that fails', () => {
     const output = new WritableOutput(stream)
     const writing = output.write(Buffer.from('x'))
     take(Object.assign(new Error('no room'), { code: 'ENOSPC' }))
-    const refused = { ...FAILED, message: 'cannot write the image: no room', hint: /make room/ }
+    const refused = { ...FAILED, message: 'cannot write the output: no room', hint: /make room/ }
     await Promise.all([assert.rejects(writing, refused), assert.rejects(output.lost, refused)])
     await assert.rejects(output.write(Buffer.from('y')), refused)
     await assert.rejects(output.end(), refused)
@@ -103,7 +103,7 @@ describe('a stream that fails', () => {
     await output.write(Buffer.from('kept by the stream'))
     const ending = output.end()
     fail(Object.assign(new Error('no room'), { code: 'ENOSPC' }))
-    await assert.rejects(ending, { ...FAILED, message: 'cannot write the image: no room' })
+    await assert.rejects(ending, { ...FAILED, message: 'cannot write the output: no room' })
   })
 
   test('or is closed by its owner, is a reader that has left', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { BuildEvent } from '../../src/model/events.js'
@@ -67,6 +67,23 @@ describe('--report', () => {
       readdirSync(broken).filter((name) => name.includes('report')),
       [],
     )
+  })
+
+  test('changes nothing of the image, wherever it is', () => {
+    const args = ['-o', join(root, 'apart.tar')]
+    const apart = runCli(conf, args)
+    const among = runCli(conf, [...args, '--report', join(layers[0]![0]!, 'report.json')])
+    assert.equal(among.status, 0, among.stderr)
+    assert.equal(readFileSync(among.output, 'utf8'), readFileSync(apart.output, 'utf8'))
+    rmSync(join(layers[0]![0]!, 'report.json'))
+  })
+
+  test('that cannot be written is told before the build', () => {
+    const image = join(root, 'none.tar')
+    const { status, stderr } = runCli(conf, ['-o', image, '--report', join(root, 'nowhere', 'report.json')])
+    assert.equal(status, 1)
+    assert.match(stderr, /nowhere.*\[OUTPUT_FAILED\]/)
+    assert.equal(existsSync(image), false)
   })
 
   test('takes the place of nothing else that is written or read', () => {
