@@ -4,6 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { run } from 'node:test'
 import { spec } from 'node:test/reporters'
@@ -15,22 +16,29 @@ import { fileURLToPath } from 'node:url'
  */
 const LONGEST = [
   'e2e/memory',
+  'docs/commands',
   'e2e/parity',
+  'registry/names',
   'e2e/hostile',
   'e2e/base',
-  'e2e/random-stores',
-  'docs/commands',
-  'e2e/scale',
-  'e2e/mutations',
   'engines/docker',
+  'e2e/random-stores',
+  'e2e/mutations',
   'clients/clients',
-  'e2e/endings',
-  'cache/cache',
+  'server/configurations',
+  'server/clients',
+  'server/serve',
+  'comparison/forms',
+  'nix/docs',
+  'nix/overlay',
   'registry/faults',
   'closure/plan',
-  'e2e/destinations',
+  'e2e/scale',
+  'e2e/endings',
   'e2e/trust',
+  'e2e/destinations',
   'registry/push',
+  'cache/cache',
 ]
 /** What says in half a minute whether a change has broken something: without other programs, and without waits. */
 const QUICK = [
@@ -75,7 +83,8 @@ if (python.status === 0) process.env.PATH = `${dirname(python.stdout)}:${process
 const counts = { passed: 0, failed: 0, skipped: 0 }
 // A file that takes longer hangs, unless it was asked for more than usual.
 const timeout = process.env.RANDOM_STORES === undefined ? 900_000 : 6 * 3600_000
-const stream = run({ files, concurrency: 2, timeout })
+// Many tests wait, for clients or for times that pass: one more than there are cores keeps these busy.
+const stream = run({ files, concurrency: availableParallelism() + 1, timeout })
 stream.on('test:pass', ({ skip, details }) => {
   if ('type' in details && details.type === 'suite') return
   if (skip === undefined) counts.passed++

@@ -156,7 +156,10 @@ describe('manifests that are put', () => {
     const signature = manifest('signature', { subject: image.descriptor })
     const before = withManifests(EMPTY_INDEX, put([image]))
     const after = withManifests(before, put([signature]))
-    assert.deepEqual(after.manifests, [...before.manifests, { ...signature.descriptor, artifactType: MANIFEST_TYPE }])
+    assert.deepEqual(after.manifests, [
+      ...before.manifests,
+      { ...signature.descriptor, artifactType: MANIFEST_TYPE },
+    ])
     assert.equal(findEntry(after, undefined)?.digest, image.descriptor.digest)
   })
 

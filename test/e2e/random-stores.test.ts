@@ -15,7 +15,7 @@ import { makeImage, type RandomImage, randomImage } from '../support/random-imag
 import { assertSameAsOracle } from '../support/same.js'
 import { scratchDirectory } from '../support/scratch.js'
 
-const RUNS = Number(process.env.RANDOM_STORES ?? 72)
+const RUNS = Number(process.env.RANDOM_STORES ?? 48)
 const SEED = Number(process.env.RANDOM_SEED ?? 20)
 /** What takes its turn with an image: a build's threads take longer to start than they work. */
 const WAYS = [['streamed'], ['written'], ['streamed', 'written']]
