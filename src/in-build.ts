@@ -86,7 +86,7 @@ function expectIndexTakers(places: readonly Place[]): void {
 /** @returns what is written to, and of that what nothing else may be written to */
 function writtenBy(
   places: readonly Place[],
-  { digestFile }: DeliveryOptions,
+  { digestFile, cache }: DeliveryOptions,
 ): { written: NamedPath[]; files: NamedPath[] } {
   const named = ({ name, path }: Place): NamedPath[] => (path === undefined ? [] : [{ name, path }])
   const digests = digestFile === undefined ? [] : [{ name: digestFile, path: digestFile }]
@@ -94,6 +94,7 @@ function writtenBy(
   // Into a pipe nothing is stored on its way.
   if (all.length > 0 || places.some(({ takesBlobs }) => takesBlobs))
     all.push({ name: `TMPDIR ${tmpdir()}`, path: tmpdir() })
+  if (cache !== undefined && !/^rediss?:/i.test(cache)) all.push({ name: `cache ${cache}`, path: cache })
   return {
     written: all,
     files: [...places.filter(({ isFile }) => isFile).flatMap(named), ...digests],

@@ -59,6 +59,17 @@ test('the same image from a cold and a warm cache, and from none that can be use
   assert.ok(stderr.startsWith('stream-layered-image: warning: '), 'the build began before it was told')
 })
 
+test('a cache among store paths would be part of the image', () => {
+  const among = join(root, 'among')
+  mkdirSync(join(among, 'path'), { recursive: true })
+  const { status, stderr } = runCli(writeConf(among, { store_layers: [[join(among, 'path')]] }), [
+    '--cache',
+    join(among, 'path', 'cache'),
+  ])
+  assert.equal(status, 2)
+  assert.match(stderr, /error: cache .*: expected a place outside of what goes into the image/)
+})
+
 test('a file that changes is not taken for what it was', async () => {
   const directory = join(root, 'changing')
   mkdirSync(directory)
