@@ -94,7 +94,7 @@ describe('the tag and the exit status are those of argparse', { skip: skipWithou
 test('the tag may be repeated, which argparse takes for a change of mind', async () => {
   for (const [form, names] of [
     ['C -t a:1 -t b:2', ['a:1', 'b:2']],
-    ['C -t a:1 --repo=c:3 -ta:1', ['a:1', 'c:3', 'a:1']],
+    ['C -t a:1 --repo=c:3 -td:4 -ta:1', ['a:1', 'c:3', 'd:4']],
     ['C -t a:1 -t ""', ['a:1']],
   ] as const) {
     const run = runTo(`${conf}.tar`, process.execPath, [CLI, ...words(form)])
