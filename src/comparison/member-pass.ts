@@ -1,15 +1,21 @@
 /** The second pass over layers that differ: members of paths that differ, a bounded number of them at once. */
-import type { FoundMember } from '../layers/contents.js'
+import { type FoundMember, unpackMembers } from '../layers/packed-members.js'
 import type { Rewrite } from '../layers/rewriter.js'
 import { FirstByte } from './first-byte.js'
-import { compareMembers, type DifferingContents } from './members.js'
+import { compareMembers, type DifferingContents, type MemberList } from './members.js'
 import type { GroupAt, PathPair } from './paths.js'
 import type { ReadLayer, Side } from './side.js'
 import { storeName } from './store-names.js'
 import type { Tally } from './tally.js'
 
-/** Members at once, of both images: with what is on its way between threads they take 200 MB. */
-const AT_ONCE = 40_000
+/** Members at once, of both images: they take 100 MB, with their names. */
+const AT_ONCE = 204_800
+/** Members in all, of both images: for every {@link AT_ONCE} of them layers are read once more. */
+const MOST = 2 * AT_ONCE
+/** What a path takes besides its members. */
+const PER_PATH = 64
+/** Bytes of a member on its way between threads, four times the usual. */
+const ROOM = 1024
 /** Files of which it is looked up where they differ. */
 const MAX_LOOKED_UP = 2000
 
@@ -36,11 +42,12 @@ export class MemberComparison {
     this.rewrites = replaced.map(({ from, to }) => ({ from: baseOf(to), to: baseOf(from) }))
     this.renamed = replaced.map(({ to }) => to.group.path)
     let batch: PathPair[] = []
-    let members = 0
+    let [members, all] = [0, 0]
     for (const pair of pairs.toSorted((a, b) => a.to.layer - b.to.layer || a.from.layer - b.from.layer)) {
-      const count = pair.from.group.members + pair.to.group.members
-      if (count > AT_ONCE) pair.change.isTooLarge = true
+      const count = sizeOf(pair.from) + sizeOf(pair.to)
+      if (count > AT_ONCE || all + count > MOST) pair.change.isTooLarge = true
       else {
+        all += count
         if (members + count > AT_ONCE) {
           await this.compare(batch)
           batch = []
@@ -60,13 +67,18 @@ export class MemberComparison {
     ])
     for (const pair of batch) {
       const { from, to, change } = pair
-      const found = compareMembers(before.get(keyOf(from)) ?? [], after.get(keyOf(to)) ?? [])
+      const [a, b] = [before.get(keyOf(from)), after.get(keyOf(to))]
+      if (a?.packed.areAll === false || b?.packed.areAll === false) {
+        change.isTooLarge = true
+        continue
+      }
+      const wanted = MAX_LOOKED_UP - this.lookedUp
+      const found = compareMembers(a, b, wanted, (it) => void change.differing.push(...this.tally.take(it)))
       const own = this.renamed.indexOf(to.group.path)
       const mentions = [...found.rewritten].filter((index) => index !== own).sort((a, b) => a - b)
       if (mentions.length > 0) change.mentions = mentions.map((index) => this.renamed[index]!)
       if (found.isReordered) change.isReordered = true
       for (const contents of found.contents) await this.lookUp(pair, contents)
-      change.differing = this.tally.take(found.changes)
     }
   }
 
@@ -76,26 +88,29 @@ export class MemberComparison {
     batch: readonly PathPair[],
     of: (pair: PathPair) => GroupAt,
     rewrites?: readonly Rewrite[],
-  ): Promise<Map<string, FoundMember[]>> {
-    const wanted = new Map<number, string[]>()
-    for (const { layer, group } of batch.map(of))
-      wanted.set(layer, [...(wanted.get(layer) ?? []), group.path])
-    const found = new Map<string, FoundMember[]>()
-    const reading = [...wanted].map(async ([layer, members]) => {
-      const contents = await side.contents(layer, { members, ...(rewrites?.length ? { rewrites } : {}) })
-      for (const member of contents.members) {
-        const key = `${layer} ${member.group}`
-        const list = found.get(key)
-        if (list === undefined) found.set(key, [member])
-        else list.push(member)
-      }
+  ): Promise<Map<string, MemberList>> {
+    const wanted = new Map<number, GroupAt[]>()
+    for (const at of batch.map(of)) {
+      const places = wanted.get(at.layer)
+      if (places === undefined) wanted.set(at.layer, [at])
+      else places.push(at)
+    }
+    const found = new Map<string, MemberList>()
+    const reading = [...wanted].map(async ([layer, places]) => {
+      const members = places.map(({ group }) => group.path)
+      const room = ROOM * places.reduce((sum, at) => sum + sizeOf(at), 0)
+      const task = { members, room, ...(rewrites?.length ? { rewrites } : {}) }
+      const { members: packed } = await side.contents(layer, task)
+      for (const path of members) found.set(`${layer} ${path}`, { packed, places: [] })
+      for (const [place, { group }] of unpackMembers(packed))
+        found.get(`${layer} ${group}`)!.places.push(place)
     })
     await Promise.all(reading)
     return found
   }
 
   private async lookUp({ from, to }: PathPair, contents: DifferingContents): Promise<void> {
-    if (this.lookedUp++ >= MAX_LOOKED_UP) return
+    this.lookedUp++
     const { before, after } = this.layers
     const bytesOf = (side: Side, layer: number, { size: archive }: ReadLayer, found: FoundMember) => ({
       ...{ side, layer, archive, size: found.member.size },
@@ -108,6 +123,10 @@ export class MemberComparison {
     )
     if (offset !== undefined) contents.change.offset = offset
   }
+}
+
+function sizeOf({ group: { members } }: GroupAt): number {
+  return PER_PATH + members
 }
 
 function keyOf({ layer, group }: GroupAt): string {

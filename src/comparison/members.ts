@@ -1,9 +1,15 @@
 /** What differs between the members of two store paths or directories, field by field. */
-import type { FoundMember } from '../layers/contents.js'
+import { type FoundMember, memberAt, type PackedMembers, type Place } from '../layers/packed-members.js'
 import type { Member } from '../model/member.js'
 import { normalisePath } from '../python/paths.js'
 import { isReordered } from './config.js'
 import type { Field, FieldChange, MemberChange } from './result.js'
+
+/** Members of one group, in the archive's order. */
+export interface MemberList {
+  packed: PackedMembers
+  places: Place[]
+}
 
 /** Members with differing contents, for who looks where they do. */
 export interface DifferingContents {
@@ -13,44 +19,85 @@ export interface DifferingContents {
 }
 
 export interface ComparedMembers {
-  changes: MemberChange[]
+  /** The first of them; who looks up more gets none. */
   contents: DifferingContents[]
   /** Indexes of the rewrites without which more members would differ. */
   rewritten: Set<number>
   isReordered: boolean
 }
 
-/** @param from members of one group, in the archive's order @param to those of the other one, as they were rewritten */
-export function compareMembers(from: readonly FoundMember[], to: readonly FoundMember[]): ComparedMembers {
-  const [before, after] = [byName(from), byName(to)]
-  const result: ComparedMembers = { changes: [], contents: [], rewritten: new Set(), isReordered: false }
-  const isSame = from[0]?.group === to[0]?.group
-  for (const [key, member] of before)
-    if (!after.has(key)) result.changes.push({ change: 'removed', name: member.member.name, fields: [] })
-  for (const [key, member] of after) {
-    const other = before.get(key)
-    if (other === undefined) result.changes.push({ change: 'added', name: nameOf(member), fields: [] })
-    else comparePair(other, member, isSame, result)
+/**
+ * @param from members of one group @param to those of the other one, as they were rewritten
+ * @param wanted of how many differing contents are wanted
+ * @param tell takes each change
+ */
+export function compareMembers(
+  from: MemberList | undefined,
+  to: MemberList | undefined,
+  wanted: number,
+  tell: (change: MemberChange) => void,
+): ComparedMembers {
+  const result: ComparedMembers = { contents: [], rewritten: new Set(), isReordered: false }
+  const compare = (a: FoundMember, b: FoundMember): void => {
+    const fields = comparePair(a, b, wanted, result)
+    if (fields.length > 0) tell({ change: 'changed', name: nameOf(b), fields })
   }
-  result.isReordered = isReordered([...before.keys()], [...after.keys()])
+  // What both begin with needs no table.
+  const [first, second] = [from?.places ?? [], to?.places ?? []]
+  let start = 0
+  for (; start < Math.min(first.length, second.length); start++) {
+    const [a, b] = [memberAt(from!.packed, first[start]!), memberAt(to!.packed, second[start]!)]
+    if (ownName(a) !== ownName(b)) break
+    compare(a, b)
+  }
+  const [before, after] = [byName(from, start), byName(to, start)]
+  for (const [key, place] of before) {
+    if (after.has(key)) continue
+    tell({ change: 'removed', name: memberAt(from!.packed, place).member.name, fields: [] })
+  }
+  for (const [key, place] of after) {
+    const member = memberAt(to!.packed, place)
+    const other = before.get(key)
+    if (other === undefined) tell({ change: 'added', name: nameOf(member), fields: [] })
+    else compare(memberAt(from!.packed, other), member)
+  }
+  result.isReordered = areReordered(before, after)
   return result
 }
 
-function comparePair(from: FoundMember, to: FoundMember, isSame: boolean, result: ComparedMembers): void {
+/** Whether what both have stands in another order. */
+function areReordered(from: ReadonlyMap<string, Place>, to: ReadonlyMap<string, Place>): boolean {
+  const others = to.keys()
+  for (const key of from.keys()) {
+    if (!to.has(key)) continue
+    let other = others.next()
+    while (!from.has(other.value!)) other = others.next()
+    if (other.value !== key) return true
+  }
+  return false
+}
+
+function comparePair(
+  from: FoundMember,
+  to: FoundMember,
+  wanted: number,
+  result: ComparedMembers,
+): FieldChange[] {
+  const isSame = from.group === to.group
   const fields = compareFields(from.member, to.member, isSame)
   for (const field of fields)
     if (field.field === 'link target' && to.rewritten !== undefined) field.to = to.rewritten.linkname
   if (from.digest !== to.digest && from.member.type === to.member.type) {
     const change: FieldChange = { field: 'contents', from: from.member.size, to: to.member.size }
     fields.push(change)
-    result.contents.push({ from, to, change })
+    if (result.contents.length < wanted) result.contents.push({ from, to, change })
   }
   for (const index of to.rewritten?.by ?? []) result.rewritten.add(index)
   // Where nothing else tells why the headers are others.
   const isEncoding =
     fields.length === 0 && isSame && to.rewritten === undefined && from.headers.digest !== to.headers.digest
   if (isEncoding) fields.push({ field: 'encoding', from: undefined, to: undefined })
-  if (fields.length > 0) result.changes.push({ change: 'changed', name: nameOf(to), fields })
+  return fields
 }
 
 /** Fields that say the same are left out: of another type what only that type has, records that a field shows. */
@@ -89,22 +136,30 @@ function comparePax(from: Member, to: Member, found: FieldChange[]): void {
     found.push({ field: 'pax order', from: [...a.keys()].join(' '), to: [...b.keys()].join(' ') })
 }
 
-/** By what they are called within their group; of several of one name each. */
-function byName(members: readonly FoundMember[]): Map<string, FoundMember> {
-  const named = new Map<string, FoundMember>()
+/** By what they are called within their group; of several of one name each. @param start how many are passed over */
+function byName(list: MemberList | undefined, start: number): Map<string, Place> {
+  const named = new Map<string, Place>()
   const counts = new Map<string, number>()
-  for (const found of members) {
-    const path = normalisePath(`/${found.member.name.replace(/^\/+/, '')}`)
-    // The group's own name may have been rewritten, too; it keeps its length, or the part behind the hash.
-    const name = path
-      .split('/')
-      .slice(found.group === '/' ? 0 : found.group.split('/').length)
-      .join('/')
-    const count = (counts.get(name) ?? 0) + 1
+  for (const place of list?.places.slice(start) ?? []) {
+    const name = ownName(memberAt(list!.packed, place))
+    if (!named.has(name)) {
+      named.set(name, place)
+      continue
+    }
+    const count = (counts.get(name) ?? 1) + 1
     counts.set(name, count)
-    named.set(count === 1 ? name : `${name}\0${count}`, found)
+    named.set(`${name}\0${count}`, place)
   }
   return named
+}
+
+/** The group's own name may have been rewritten, too; it keeps its length, or the part behind the hash. */
+function ownName({ group, member }: FoundMember): string {
+  const path = normalisePath(`/${member.name.replace(/^\/+/, '')}`)
+  return path
+    .split('/')
+    .slice(group === '/' ? 0 : group.split('/').length)
+    .join('/')
 }
 
 function nameOf({ member, rewritten }: FoundMember): string {

@@ -81,7 +81,7 @@ export interface PathChange {
   causes?: string[]
   /** Its members stand in another order. */
   isReordered?: true
-  /** It has too many members for them to be compared. */
+  /** It, or what differs in all, has too many members for them to be compared one by one. */
   isTooLarge?: true
 }
 

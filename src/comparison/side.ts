@@ -53,7 +53,7 @@ export class Side {
   /** @throws ImageError as {@link read} */
   async contents(
     index: number,
-    task: Pick<ContentsTask, 'digests' | 'members' | 'rewrites'>,
+    task: Pick<ContentsTask, 'digests' | 'members' | 'room' | 'rewrites'>,
   ): Promise<LayerContents> {
     const layer = this.image.layers[index]!
     const recipe = await layer.recipe()

@@ -7,25 +7,25 @@ const SHARED = ['mtime', 'uid', 'gid', 'uname', 'gname', 'mode', 'encoding', 'pa
 const FEW = 8
 /** What is listed of members; far more than anybody reads. */
 const MAX_LISTED = 100_000
+/** Characters of one change; a longer one counts as several. */
+const LONG = 512
 
 export class Tally {
   private readonly shared = new Map<string, SharedChange>()
   private listed = 0
   unlisted = 0
 
-  /** What of the changes is worth keeping until all are counted. */
-  take(changes: readonly MemberChange[]): MemberChange[] {
-    const kept: MemberChange[] = []
-    for (const change of changes) {
-      const fields = change.fields.filter((field) => this.count(field, change.name))
-      if (change.change === 'changed' && fields.length === 0) continue
-      if (this.listed >= MAX_LISTED) this.unlisted += Math.max(1, fields.length)
-      else {
-        this.listed++
-        kept.push({ ...change, fields })
-      }
+  /** What of a change is worth keeping until all are counted. */
+  take(change: MemberChange): MemberChange[] {
+    const fields = change.fields.filter((field) => this.count(field, change.name))
+    if (change.change === 'changed' && fields.length === 0) return []
+    if (this.listed >= MAX_LISTED) {
+      this.unlisted += Math.max(1, fields.length)
+      return []
     }
-    return kept
+    // Records of any length are among them.
+    this.listed += 1 + Math.floor(lengthOf(change) / LONG)
+    return [{ ...change, fields }]
   }
 
   /** The shared ones, when all are counted. */
@@ -65,6 +65,11 @@ export class Tally {
 
 function isShared({ members }: SharedChange): boolean {
   return members > FEW
+}
+
+function lengthOf({ name, fields }: MemberChange): number {
+  const lengths = fields.map(({ from, to }) => String(from).length + String(to).length)
+  return lengths.reduce((sum, length) => sum + length, name.length)
 }
 
 function keyOf({ field, from, to }: FieldChange): string {

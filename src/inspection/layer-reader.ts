@@ -4,6 +4,7 @@ import { ImageError } from '../errors.js'
 import type { LayerContents } from '../layers/contents.js'
 import { type Group, groupsOfPlan } from '../layers/groups.js'
 import type { LargeFile } from '../layers/large-files.js'
+import { unpackMembers } from '../layers/packed-members.js'
 import type { Digest } from '../model/digest.js'
 import type { Layer } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
@@ -79,9 +80,16 @@ export class LayerReader {
     const { storeDir } = this
     const task = { recipe: await layer.recipe(), storeDir, members: directories, type: TYPE.symlink }
     const { members } = await this.workshop.contents(task, nameOf(layer.source))
-    return members
-      .filter(({ member }) => member.linkname.startsWith(`${storeDir}/`))
-      .map(({ member }) => ({ path: normalisePath(`/${member.name}`), target: member.linkname }))
+    if (!members.areAll)
+      throw new ImageError(
+        'IMAGE_INVALID',
+        `${nameOf(layer.source)}: expected fewer symbolic links than can be kept, found more`,
+      )
+    const links: Link[] = []
+    for (const [, { member }] of unpackMembers(members))
+      if (member.linkname.startsWith(`${storeDir}/`))
+        links.push({ path: normalisePath(`/${member.name}`), target: member.linkname })
+    return links
   }
 
   private bounded(groups: Group[]): Group[] {

@@ -12,6 +12,7 @@ import { type Checksum, DigestSink } from './checksum.js'
 import { DirectorySums } from './directories.js'
 import { absolute, addDirectories, count, type Group, groupOf, TooMany } from './groups.js'
 import { type LargeFile, LargeFiles } from './large-files.js'
+import { type FoundMember, MemberPacker, type PackedMembers } from './packed-members.js'
 import { writeRecipes } from './recipes.js'
 import { type Rewrite, Rewrites } from './rewriter.js'
 
@@ -25,6 +26,8 @@ export interface ContentsTask {
   detailed?: boolean
   /** Groups whose members are wanted. */
   members?: readonly string[]
+  /** What these may take, in bytes; default: {@link ROOM}. */
+  room?: number
   /** Of those, only members of this type. */
   type?: string
   /** Names of store paths that are read as others in these members. */
@@ -35,7 +38,7 @@ export interface LayerContents extends Checksum {
   /** In the order of their first members. */
   groups: Group[]
   /** Of the groups that were asked for, in the archive's order. */
-  members: FoundMember[]
+  members: PackedMembers
   /** Where the last member ends, in bytes from the archive's start. */
   end: number
   /** The larger ones, in the archive's order; where they were asked for. */
@@ -44,22 +47,8 @@ export interface LayerContents extends Checksum {
   problem?: string
 }
 
-export interface FoundMember {
-  group: string
-  /** As it was rewritten. */
-  member: Member
-  /** Of its contents, as they were rewritten; undefined where it has none. */
-  digest: Digest | undefined
-  /** Of its first header block, in bytes from the archive's start. */
-  offset: number
-  /** Of its header blocks, and their bytes. */
-  headers: { digest: string; size: number }
-  /** Where something was rewritten: indexes of the rewrites, and what the member was called and led to. */
-  rewritten?: { by: number[]; name: string; linkname: string }
-}
-
-/** The most that are kept: what an image has of them is bounded by nothing else. */
-const MAX_MEMBERS = 500_000
+/** For some 300,000 members of the usual length. */
+const ROOM = 96 << 20
 
 /** @throws ImageError as {@link writeRecipes}; IMAGE_INVALID for more than can be kept */
 export async function readContents(task: ContentsTask): Promise<LayerContents> {
@@ -97,7 +86,7 @@ export async function readContents(task: ContentsTask): Promise<LayerContents> {
 /** What it sees of an archive's members. */
 class Contents {
   private readonly groups = new Map<string, Group>()
-  private readonly members: FoundMember[] = []
+  private readonly members: MemberPacker
   private readonly digests = new Map<string, Digest>()
   private readonly wanted: ReadonlySet<string>
   private readonly sums: DirectorySums | undefined
@@ -110,6 +99,7 @@ class Contents {
 
   constructor(private readonly task: ContentsTask) {
     this.wanted = new Set(task.members)
+    this.members = new MemberPacker(task.members ?? [], task.room ?? ROOM)
     this.rewrites = task.rewrites && new Rewrites(task.rewrites)
     if (!task.detailed) return
     this.sums = new DirectorySums()
@@ -126,12 +116,10 @@ class Contents {
       this.running!.hash.update(textOf(member)).update(headers)
     }
     if (!this.wanted.has(group) || (this.task.type ?? member.type) !== member.type) return
-    if (this.members.length >= MAX_MEMBERS) throw new TooMany('members that differ', MAX_MEMBERS)
     const found: FoundMember = {
       ...{ group, member, digest: undefined, offset },
       headers: { digest: hash('sha256', headers, 'base64'), size: headers.length },
     }
-    this.members.push(found)
     this.open = this.opened(found, size)
   }
 
@@ -154,35 +142,46 @@ class Contents {
 
   finish(): Pick<LayerContents, 'groups' | 'members' | 'files'> {
     this.change(undefined)
+    // One that is cut short.
+    this.open?.finish()
     for (const [path, digest] of this.digests) this.groups.get(path)!.digest = digest
     addDirectories(this.groups, this.sums)
     const { members, files } = this
     return {
       groups: [...this.groups.values()],
-      members,
+      members: members.finish(),
       ...(files === undefined ? {} : { files: files.found }),
     }
   }
 
-  /** What takes a member's contents; nothing where there is nothing to take. */
-  private opened(found: FoundMember, size: number): Open | undefined {
+  /** What takes a member's contents, and then keeps the member. */
+  private opened(found: FoundMember, size: number): Open {
     const { rewrites } = this
-    const digest = size > 0 ? createHash('sha256') : undefined
+    let digest: Hash | undefined
+    const update = (bytes: Buffer): void => {
+      // What comes whole needs no state of its own, which would wait for the next collection of garbage.
+      if (bytes.length === 0) return
+      if (bytes.length === size) found.digest = fromHex(hash('sha256', bytes, 'hex'))
+      else {
+        digest ??= createHash('sha256')
+        digest.update(bytes)
+      }
+    }
     const seal = (): void => {
       if (digest !== undefined) found.digest = fromHex(digest.digest('hex'))
+      this.members.add(found)
     }
-    if (rewrites === undefined)
-      return digest && { accept: (bytes) => void digest.update(bytes), finish: seal }
+    if (rewrites === undefined) return { accept: update, finish: seal }
     const { name, linkname } = found.member
     const by = new Set<number>()
     found.member = rewriteFields(found.member, (text) => rewrites.text(text, by))
-    const stream = rewrites.stream(by, (bytes) => void digest?.update(bytes))
+    const stream = rewrites.stream(by, update)
     return {
       accept: stream.accept,
       finish: () => {
         stream.finish()
-        seal()
         if (by.size > 0) found.rewritten = { by: [...by], name, linkname }
+        seal()
       },
     }
   }

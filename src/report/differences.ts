@@ -77,7 +77,7 @@ function pathLines(path: PathChange): string[] {
   const lines = [
     ...listed,
     ...(isReordered ? ['      its members stand in another order'] : []),
-    ...(isTooLarge ? ['      too many members to compare'] : []),
+    ...(isTooLarge ? ['      too much of it to compare member by member'] : []),
     ...(mentions === undefined ? [] : [`      also names of ${mentions.map(short).join(', ')}`]),
   ]
   if (change === 'replaced' && lines.length === 0) return [`${head()} nothing but its own name`]

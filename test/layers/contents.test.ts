@@ -6,6 +6,7 @@ import { checksumLayer } from '../../src/layers/checksum.js'
 import { type ContentsTask, readContents } from '../../src/layers/contents.js'
 import { fingerprintOf } from '../../src/layers/fingerprint.js'
 import { groupOf, groupsOfPlan } from '../../src/layers/groups.js'
+import { unpackMembers } from '../../src/layers/packed-members.js'
 import { digestOf } from '../../src/model/digest.js'
 import type { Recipe } from '../../src/model/recipe.js'
 import { block } from '../support/raw-tar.js'
@@ -99,7 +100,12 @@ test('members of the groups that are asked for come with digests of their conten
   )
   const { members } = await readContents({ recipe, storeDir, members: ['/etc'] })
   assert.deepEqual(
-    members.map(({ group, member, digest, offset }) => [group, member.name, digest, offset]),
+    [...unpackMembers(members)].map(([, { group, member, digest, offset }]) => [
+      group,
+      member.name,
+      digest,
+      offset,
+    ]),
     [
       ['/etc', 'etc/a', digestOf(Buffer.from('contents')), 0],
       ['/etc', 'etc/d', undefined, 2048],
