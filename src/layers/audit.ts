@@ -133,8 +133,8 @@ class Names implements MemberVisitor {
     for (const problem of this.fields(member, path)) this.tell(member, problem)
     if (this.members === MAX_MEMBERS + 1)
       this.problems.add(`expected at most ${MAX_MEMBERS} members, found more: others are not compared`)
-    if (this.members > MAX_MEMBERS) return
-    this.place(member, path)
+    // A name that nothing takes may have more parts than there is time for.
+    if (this.members <= MAX_MEMBERS && path.length <= LONGEST_NAME) this.place(member, path)
   }
 
   data(): void {}

@@ -63,7 +63,10 @@ function layerLines(layer: LayerChange): string[] {
 function pathLines(path: PathChange): string[] {
   const { change, from, to, fromLayer, members, bytes, differing, mentions, isReordered, isTooLarge } = path
   const elsewhere = fromLayer === undefined ? '' : `, from layer ${fromLayer}`
-  const sums = members === undefined ? '' : ` (${members} members, ${amount(bytes ?? 0)})`
+  const sums =
+    members === undefined
+      ? ''
+      : ` (${members === 1 ? '1 member' : `${members} members`}, ${amount(bytes ?? 0)})`
   const head = (): string => {
     if (change === 'added') return `  + ${to}${sums}`
     if (change === 'removed') return `  - ${from}${sums}`

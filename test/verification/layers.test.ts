@@ -53,6 +53,10 @@ const onTop: Record<string, [SmallMember[], ...RegExp[]]> = {
     [member('f'), member('f/a/b')],
     /^f\/a\/b: it is below f, which is no directory/,
   ],
+  'a name of more parts than Linux takes, below a file': [
+    [member('f'), member(`f/${'d/'.repeat(3000)}x`, '', { pax: new Map() })],
+    /^f\/d.*: its name is longer than Linux takes/,
+  ],
   'directories that come after their files': [[member('d/e/f'), directory('d/e'), directory('d')]],
   'a contiguous file': [
     [member('t', '', { type: '7' })],
