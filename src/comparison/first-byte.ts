@@ -14,7 +14,7 @@ export interface Bytes {
 }
 
 export class FirstByte {
-  private readonly open = new Map<Side, Map<number, { slices: Slices; at: number }>>()
+  private readonly open = new Map<Side, Map<number, Slices>>()
 
   /** @returns where they differ, from their start on; undefined when they do not @param rewrites of the second ones */
   async find(from: Bytes, to: Bytes, rewrites?: readonly Rewrite[]): Promise<number | undefined> {
@@ -38,19 +38,14 @@ export class FirstByte {
   }
 
   private async *pieces({ side, layer, archive, offset, size }: Bytes): AsyncGenerator<Buffer, undefined> {
-    const streams = this.open.get(side) ?? new Map<number, { slices: Slices; at: number }>()
+    const streams = this.open.get(side) ?? new Map<number, Slices>()
     this.open.set(side, streams)
+    const slices = streams.get(layer) ?? (await side.slices(layer, archive))
+    streams.set(layer, slices)
     for (let at = offset; at < offset + size; ) {
-      let open = streams.get(layer)
-      // What was passed over is not given again.
-      if (open === undefined || open.at > at) {
-        open = { slices: await side.slices(layer, archive), at: 0 }
-        streams.set(layer, open)
-      }
       const count = Math.min(SLICE_BYTES, offset + size - at)
-      const bytes = await open.slices(at, count)
+      const bytes = await slices(at, count)
       at += count
-      open.at = at
       // Its place is used again.
       yield Buffer.from(bytes)
     }

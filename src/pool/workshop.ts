@@ -32,7 +32,7 @@ export interface Stream {
   close(reason: ImageError): void
 }
 
-/** @param start in the archive, in bytes; not before an earlier slice's end @param length at most {@link SLICE_BYTES} */
+/** @param start in the archive, in bytes; to go back costs what was passed over @param length at most {@link SLICE_BYTES} */
 export type Slices = (start: number, length: number) => Promise<Uint8Array>
 
 /** 200 clients who take theirs slowly need 150 MB so, and asking a thread for one takes a tenth of a millisecond. */
@@ -148,6 +148,7 @@ export class Workshop {
     return async (start, length) => {
       const into = buffers[count++ % buffers.length]!.subarray(0, length)
       const plain = await this.plain(recipe, subject)
+      if (cursor !== undefined && cursor.offset > start) cursor = undefined
       cursor = await this.pool.run('slice', { recipe: plain, start, into, cursor }, subject)
       return into
     }
