@@ -1,5 +1,6 @@
 /** Bundles the command into a few files, which load in half the time of its modules. */
-import { chmodSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
@@ -18,7 +19,8 @@ const onlyOurs = {
 
 await build({
   entryPoints: {
-    'src/main/cli': 'src/cli.ts',
+    'src/main/cli': 'src/launch.ts',
+    'src/main/program': 'src/cli.ts',
     // Piscina starts its own worker, which loads ours: both are found by their places.
     'src/main/worker': 'node_modules/piscina/dist/worker.js',
     'workers/layer': 'workers/layer.ts',
@@ -42,6 +44,8 @@ await build({
   minifyWhitespace: true,
   minifySyntax: true,
   sourcemap: true,
+  // A script that is compiled beforehand has no import().
+  supported: { 'dynamic-import': false },
   logLevel: 'warning',
 })
 
@@ -63,3 +67,20 @@ for (const outdir of ['dist/command/src/main', 'dist/src/explorer'])
   })
 writeFileSync('dist/command/package.json', '{"type":"commonjs"}\n')
 chmodSync('dist/command/src/main/cli.js', 0o755)
+
+/** The program as one function, as Node wraps modules; and what compiling it has given, with what `--help` calls of it. */
+const program = 'dist/command/src/main/program.js'
+const source = readFileSync(program, 'utf8').replace(/^#!.*\n/, '')
+writeFileSync(program, `(function (exports, require, module, __filename, __dirname) {${source}\n})\n`)
+const compile = `
+  const { readFileSync, writeFileSync } = require('node:fs')
+  const { resolve, dirname } = require('node:path')
+  const { createRequire } = require('node:module')
+  const file = resolve('${program}')
+  const script = new (require('node:vm').Script)(readFileSync(file, 'utf8'), { filename: file })
+  process.on('exit', () => writeFileSync(file + '.cache', script.createCachedData()))
+  process.argv = [process.argv[0], file, '--help']
+  const module_ = { exports: {} }
+  script.runInThisContext()(module_.exports, createRequire(file), module_, file, dirname(file))`
+const { status, stderr } = spawnSync(process.execPath, ['-e', compile], { encoding: 'utf8' })
+if (status !== 0) throw new Error(`the program cannot be compiled: ${stderr}`)

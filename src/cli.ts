@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The command: arguments in, exit status out. */
 import { CommanderError } from 'commander'
 import { givenArguments, likeArgparse } from './commands/arguments.js'

@@ -8,6 +8,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 
 /** Folders and files of src, from the top down: a module imports only from its own part and from below. */
 const ORDER = [
+  'launch',
   'cli',
   'index',
   'commands',
