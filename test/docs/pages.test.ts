@@ -1,5 +1,6 @@
 /** Pages that are made from the program, or tell what it does, are true: codes, options, examples, links. */
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -77,6 +78,23 @@ test('examples of docs/library.md compile as they stand there', () => {
   const compilerOptions = { rootDir: '.', noEmit: true, preserveSymlinks: true }
   writeFileSync(join(work, 'tsconfig.json'), JSON.stringify({ ...settings, compilerOptions }))
   command(join(PROJECT, 'node_modules/.bin/tsc'), ['-p', work])
+})
+
+test('the failure of docs/troubleshooting.md is what the command says', () => {
+  const [sample] = codeBlocks(read('docs/troubleshooting.md'))
+  const work = join(root, 'failing')
+  mkdirSync(work)
+  const { status, stderr } = spawnSync(process.execPath, [CLI, 'conf.json'], { cwd: work, encoding: 'utf8' })
+  assert.deepEqual([status, stderr.trimEnd().split('\n')], [1, sample!.lines])
+})
+
+test('lines of pages that are not run themselves are those of the README, which is', () => {
+  const known = codeBlocks(read('README.md')).flatMap(({ lines }) =>
+    lines.map((line) => line.replace(/\s+# .*$/, '')),
+  )
+  for (const page of ['docs/trust.md', 'docs/faq.md', 'docs/format.md'])
+    for (const { lines } of codeBlocks(read(page)))
+      for (const line of lines) assert.ok(known.includes(line), `${page}: ${line}`)
 })
 
 describe('command lines', { skip: skipWithout('bash') }, () => {
