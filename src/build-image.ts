@@ -14,15 +14,14 @@ import type { Image } from './model/image.js'
 import type { Layer } from './model/layer.js'
 import {
   type BuildOptions,
-  type BuildResult,
   type CopyOptions,
   checkConf,
   checkOptions,
   type IndexOptions,
-  type IndexResult,
   namesOf,
 } from './options.js'
 import { repoTagProblem } from './registry/repo-tag.js'
+import type { BuildResult, IndexResult } from './results.js'
 import type { ConfImage } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
 import type { AttachOptions } from './writers/attach.js'

@@ -7,10 +7,10 @@ import {
   type CopyOptions,
   checkConf,
   checkOptions,
-  type DryRunResult,
   type IndexOptions,
   namesOf,
 } from './options.js'
+import type { DryRunResult } from './results.js'
 
 /**
  * Finds out what would be read, compressed and sent: sources and destinations are opened and asked as in a real run, and

@@ -27,23 +27,25 @@ export type { Digest } from './model/digest.js'
 export type { BuildEvent, LayerUnderWay } from './model/events.js'
 export type { LayerSource } from './model/layer.js'
 export type {
-  Amount,
-  AmountForeseen,
   BuildOptions,
-  BuildResult,
   CompressionOptions,
   CopyOptions,
   DeliveryOptions,
+  IndexOptions,
+  ReadOptions,
+} from './options.js'
+export type { RegistryOptions } from './registry/session.js'
+export type {
+  Amount,
+  AmountForeseen,
+  BuildResult,
   DestinationResult,
   DryRunResult,
   ForeseenDestination,
   ForeseenLayer,
-  IndexOptions,
   IndexResult,
   LayerResult,
-  ReadOptions,
-} from './options.js'
-export type { RegistryOptions } from './registry/session.js'
+} from './results.js'
 export { type SbomOptions, sbomOf } from './sbom-image.js'
 export { type Conf, parseConf, readConf } from './spec/conf.js'
 export type { Checked, Problem, Verification } from './verification/result.js'

@@ -35,6 +35,7 @@ const ORDER = [
   'server',
   'sources',
   'options',
+  'results',
   'attestations',
   'pool',
   'blob-stores',

@@ -1,6 +1,6 @@
 /** What shows people, or programs, how a delivery goes. */
 import type { BuildEvent } from '../model/events.js'
-import type { BuildResult, DryRunResult, IndexResult } from '../options.js'
+import type { BuildResult, DryRunResult, IndexResult } from '../results.js'
 
 export type Result = BuildResult | IndexResult | DryRunResult
 

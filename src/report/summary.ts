@@ -5,7 +5,7 @@ import type {
   DestinationResult,
   DryRunResult,
   ForeseenDestination,
-} from '../options.js'
+} from '../results.js'
 import type { Result } from './reporter.js'
 import type { State } from './state.js'
 import { amount, count, duration } from './words.js'

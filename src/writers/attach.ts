@@ -7,7 +7,7 @@ import { ImageError } from '../errors.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { Descriptor } from '../model/descriptor.js'
 import { digestOf } from '../model/digest.js'
-import type { Attachment } from '../options.js'
+import type { Attachment } from '../results.js'
 import { copyArtifact, copyReferrers } from './copy-artifact.js'
 import type { Attach, KnownImage, WriteContext } from './written.js'
 

@@ -11,7 +11,7 @@ import type {
   ForeseenAt,
   ForeseenDestination,
   ForeseenLayer,
-} from '../options.js'
+} from '../results.js'
 import { sizeOf } from './blob-choices.js'
 import { foreseeBlobs } from './foresee-blobs.js'
 import type { WriteContext } from './written.js'

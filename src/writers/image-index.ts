@@ -5,7 +5,7 @@ import { ImageError } from '../errors.js'
 import type { ByDigest } from '../model/destination.js'
 import { digestOf } from '../model/digest.js'
 import type { Image } from '../model/image.js'
-import type { Attachment, DestinationResult, IndexResult } from '../options.js'
+import type { Attachment, DestinationResult, IndexResult } from '../results.js'
 import { deliveredTo, deliverImages, publishAll, putImage, putTagged, sumUp } from './by-digest.js'
 import { layersAt, type WriteContext } from './written.js'
 

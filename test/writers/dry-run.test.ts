@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { buildImage, buildIndex, copyImage, type DryRunResult, dryRun } from '../../src/index.js'
-import type { DestinationResult } from '../../src/options.js'
+import type { DestinationResult } from '../../src/results.js'
 import { skipWithout } from '../support/clients.js'
 import { CLI, writeConf } from '../support/image.js'
 import { startRegistry } from '../support/registry.js'
