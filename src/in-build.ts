@@ -8,7 +8,7 @@ import { inRun, type Run } from './in-run.js'
 import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
 import type { DeliveryOptions } from './options.js'
-import type { Place } from './transports/transport.js'
+import { namedPath, type Place } from './transports/transport.js'
 import { parsePlace } from './transports.js'
 import { UnderWay } from './writers/under-way.js'
 import type { WriteContext } from './writers/written.js'
@@ -83,22 +83,19 @@ function expectIndexTakers(places: readonly Place[]): void {
   })
 }
 
-/** @returns what is written to, and of that what nothing else may be written to */
+/** @returns what is written to, and of that the files and layouts of the image */
 function writtenBy(
   places: readonly Place[],
   { digestFile, cache }: DeliveryOptions,
 ): { written: NamedPath[]; files: NamedPath[] } {
-  const named = ({ name, path }: Place): NamedPath[] => (path === undefined ? [] : [{ name, path }])
   const digests = digestFile === undefined ? [] : [{ name: digestFile, path: digestFile }]
-  const all = [...places.flatMap(named), ...digests].filter(({ path }) => path !== '-')
+  const files = [...places.flatMap(namedPath), ...digests]
+  const all = files.filter(({ path }) => path !== '-')
   // Into a pipe nothing is stored on its way.
   if (all.length > 0 || places.some(({ takesBlobs }) => takesBlobs))
     all.push({ name: `TMPDIR ${tmpdir()}`, path: tmpdir() })
   if (cache !== undefined && !/^rediss?:/i.test(cache)) all.push({ name: `cache ${cache}`, path: cache })
-  return {
-    written: all,
-    files: [...places.filter(({ isFile }) => isFile).flatMap(named), ...digests],
-  }
+  return { written: all, files }
 }
 
 /** @throws ImageError OPTION_INVALID, DESTINATION_INVALID when other images are named that are of no use */

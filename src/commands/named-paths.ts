@@ -1,4 +1,5 @@
 import type { NamedPath } from '../files/apart.js'
+import { namedPath } from '../transports/transport.js'
 import { parsePlace } from '../transports.js'
 
 /** What images and configurations are on this machine, where they are files or directories. */
@@ -6,7 +7,6 @@ export function namedPaths(names: readonly string[]): NamedPath[] {
   return names.flatMap((name): NamedPath[] => {
     if (name === '-') return []
     if (!/^[a-z][a-z0-9+-]*:/.test(name)) return [{ name, path: name }]
-    const { path, isFile } = parsePlace(name)
-    return path === undefined || !isFile ? [] : [{ name, path }]
+    return namedPath(parsePlace(name))
   })
 }

@@ -8,19 +8,31 @@ import { lookAtTarget } from './target.js'
 export interface NamedPath {
   name: string
   path: string
+  /** Whether it is an image layout: what lies below it is its own. */
+  isLayout?: boolean
 }
 
 /**
- * @param files that are written, one after the other, so that of two that are the same the first would be lost
- * @param read files that are read
+ * @param files and layouts that are written, one after the other, so that of two files that are the same the first would be
+ *   lost
+ * @param read files and layouts that are read
  * @throws ImageError DESTINATION_INVALID, OUTPUT_FAILED
  */
 export function expectApart(files: readonly NamedPath[], read: readonly NamedPath[]): void {
-  const byPlace = new Map(read.map((file) => [realPlace(file.path), file.name]))
-  for (const { name, path } of files) {
+  const named = (all: readonly NamedPath[]): [string, string][] =>
+    all.map(({ name, path }) => [realPlace(path), name])
+  const layouts = new Map(named([...files, ...read].filter(({ isLayout }) => isLayout)))
+  const byPlace = new Map(named(read.filter(({ isLayout }) => !isLayout)))
+  for (const { name, path, isLayout } of files) {
     const place = path === '-' ? path : fileAt(path)
-    // What takes bytes as they come, a device, may take several.
-    if (place === undefined) continue
+    // What takes bytes as they come, a device, may take several; and a layout several images.
+    if (isLayout || place === undefined) continue
+    const layout = path === '-' ? undefined : placesTo(place).find((it) => layouts.has(it))
+    if (layout !== undefined)
+      throw new ImageError(
+        'DESTINATION_INVALID',
+        `${name}: expected a place outside of the image layout, found it in ${layouts.get(layout)}`,
+      )
     const other = byPlace.get(place)
     if (other !== undefined)
       throw new ImageError(
@@ -59,6 +71,12 @@ export function expectOutside(written: readonly NamedPath[], sources: readonly s
 function fileAt(path: string): string | undefined {
   const target = lookAtTarget(path)
   return target.kind === 'stream' ? undefined : realPlace(target.place)
+}
+
+/** A path and all directories that it is in. */
+function placesTo(path: string): string[] {
+  const parent = dirname(path)
+  return parent === path ? [path] : [path, ...placesTo(parent)]
 }
 
 /** The path without links, as far as it is there. */

@@ -1,4 +1,5 @@
 /** What a transport is: a scheme, a syntax, and the sides that it has. */
+import type { NamedPath } from '../files/apart.js'
 import type { BlobReader } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
@@ -23,7 +24,7 @@ export interface Place {
   readonly name: string
   /** The file or the directory that is written to, where it is one; `-` is standard output. */
   readonly path?: string
-  /** Whether nothing else may be written to the path. */
+  /** Whether the path is a file; otherwise it is the directory of an image layout. */
   readonly isFile?: boolean
   /** Whether layers are blobs there, so that keys of layers can save work. */
   readonly takesBlobs: boolean
@@ -38,6 +39,11 @@ export interface Place {
   source(context: TransportContext): Promise<Image>
   /** What holds the image, for who looks at all of it. @throws ImageError as {@link source} */
   holder(context: TransportContext): Promise<Holder>
+}
+
+/** What is written to there on this machine, where it is a file or a directory. */
+export function namedPath({ name, path, isFile }: Place): NamedPath[] {
+  return path === undefined ? [] : [{ name, path, isLayout: isFile !== true }]
 }
 
 /** The path of a docker-archive, or a store of blobs with what the image is called in it. */

@@ -37,6 +37,21 @@ test('no two files are one', () => {
   expectApart(named(['new', 'there', 'store/path/x', '-', '/dev/null', '/dev/null']), named(['conf.json']))
 })
 
+test('no file is written into an image layout, which may take several images', () => {
+  const [layout, again] = named(['elsewhere', './elsewhere']).map((it) => ({ ...it, isLayout: true }))
+  for (const path of ['elsewhere/index.json', 'elsewhere/no/such', 'store/to-elsewhere/x']) {
+    const [file] = named([path])
+    const refused = {
+      code: 'DESTINATION_INVALID',
+      message: /outside of the image layout, .* in -o elsewhere$/,
+    }
+    assert.throws(() => expectApart([layout!, file!], []), refused)
+    assert.throws(() => expectApart([file!, layout!], []), refused)
+    assert.throws(() => expectApart([file!], [layout!]), refused)
+  }
+  expectApart([layout!, again!, ...named(['elsewhere.json', '-', '/dev/null'])], [layout!])
+})
+
 test('nothing is written below what is read', () => {
   const outside = (path: string, source: string): void => expectOutside(named([path]), [join(root, source)])
   for (const [path, source] of [

@@ -98,6 +98,13 @@ describe('--report', () => {
       assert.equal(status, 2, stderr)
       assert.match(stderr, /expected a file of its own/)
     }
+    const layout = join(root, 'layout')
+    for (const option of ['--report', '--digest-file']) {
+      const { status, stderr } = runCli(conf, ['-o', `oci:${layout}`, option, join(layout, 'index.json')])
+      assert.equal(status, 2, stderr)
+      assert.match(stderr, /expected a place outside of the image layout/)
+    }
+    assert.equal(existsSync(layout), false)
     assert.equal(existsSync(image), false)
   })
 })
