@@ -100,7 +100,7 @@ async function readConf(name: string, { emit, signal }: Build): Promise<Conf> {
  * The script writes any tag into its archive; so it is streamed, too, with a warning.
  * @throws ImageError OPTION_INVALID for one that goes into a file, or was asked for
  */
-export function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit }: Build): void {
+function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit }: Build): void {
   const message = repoTagProblem(tag)
   if (message === undefined) return
   const goes = (shape: Destination['shape']): boolean => destinations.some((it) => it.shape === shape)
@@ -115,14 +115,25 @@ export function checkRepoTag(tag: string, isAsked: boolean, { destinations, emit
  */
 export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   checkOptions(options)
-  const names = namesOf(options.repoTag)
   return inBuild(options, async (build) => {
-    for (const name of names) checkRepoTag(name, true, build)
     const attach = await attachments(options, build)
-    const opening = build.openImage(options.image)
-    const named = names.length === 0 ? opening : opening.then((image) => ({ ...image, names }))
-    return deliver(named, [], { ...build, attach })
+    return deliver(openCopied(options, build), [], { ...build, attach })
   })
+}
+
+/** The image that is copied, by the names that it gets. @throws ImageError OPTION_INVALID, IMAGE_INVALID */
+export async function openCopied(
+  { image: name, repoTag, referrers }: CopyOptions,
+  build: Build,
+): Promise<Image> {
+  const names = namesOf(repoTag)
+  for (const name of names) checkRepoTag(name, true, build)
+  const image = await build.openImage(name)
+  if (referrers) {
+    const { expectKept } = await import('./writers/attach.js')
+    expectKept(image, build)
+  }
+  return names.length === 0 ? image : { ...image, names }
 }
 
 /** @returns undefined when nothing is asked for @throws ImageError OPTION_INVALID */

@@ -1,5 +1,5 @@
 /** What a build or a copy would come to, without writing anything at its destinations. */
-import { attachments, checkRepoTag, openImage } from './build-image.js'
+import { attachments, openCopied, openImage } from './build-image.js'
 import { inBuild } from './in-build.js'
 import type { Image } from './model/image.js'
 import {
@@ -8,7 +8,6 @@ import {
   checkConf,
   checkOptions,
   type IndexOptions,
-  namesOf,
 } from './options.js'
 import type { DryRunResult } from './results.js'
 
@@ -27,10 +26,7 @@ export async function dryRun(options: BuildOptions | IndexOptions | CopyOptions)
     async (build) => {
       await attachments(options, build)
       const opened: Image[] = []
-      if ('image' in options) {
-        for (const name of namesOf(options.repoTag)) checkRepoTag(name, true, build)
-        opened.push(await build.openImage(options.image))
-      }
+      if ('image' in options) opened.push(await openCopied(options, build))
       for (const conf of confs) opened.push(await (await openImage(conf, options, build)).whole)
       if (images === 'several') {
         const { platformsOf } = await import('./writers/image-index.js')

@@ -8,7 +8,9 @@ import type { BlobStore } from '../model/blob-store.js'
 import type { Descriptor } from '../model/descriptor.js'
 import { digestOf } from '../model/digest.js'
 import type { Attachment } from '../results.js'
+import type { Image } from '../model/image.js'
 import { copyArtifact, copyReferrers } from './copy-artifact.js'
+import { keptManifest } from './kept-manifest.js'
 import type { Attach, KnownImage, WriteContext } from './written.js'
 
 export interface AttachOptions {
@@ -31,6 +33,20 @@ export function attachWith(options: AttachOptions, context: WriteContext): Attac
     )
   const attaching = new Attaching(options, context)
   return (image, subject, to) => attaching.attach(image, subject, to)
+}
+
+/** @throws ImageError OPTION_INVALID for an image of which a copy would have another manifest */
+export function expectKept(image: Image, context: WriteContext): void {
+  if (keptManifest(image, context) === undefined)
+    throw changed(
+      `an OCI image of a registry or an image layout, which stays as it is, found ${image.stored === undefined ? 'another' : 'one that is changed'}`,
+    )
+}
+
+function changed(expected: string): ImageError {
+  return new ImageError('OPTION_INVALID', `referrers: expected ${expected}`, {
+    hint: 'what is about an image names its manifest: copy it without --compress and --annotation',
+  })
 }
 
 class Attaching {
@@ -66,11 +82,7 @@ class Attaching {
   ): Promise<Attachment[]> {
     const expected = stored?.manifest.descriptor.digest
     if (stored === undefined || expected !== subject.digest)
-      throw new ImageError(
-        'OPTION_INVALID',
-        `referrers: expected the manifest at ${name} to be as it was, ${expected ?? 'of a registry or an image layout'}, found ${subject.digest}`,
-        { hint: 'what is about an image names its manifest: copy it without --compress and --annotation' },
-      )
+      throw changed(`${name} to have the manifest as it was, ${expected}, found ${subject.digest}`)
     const { makeFile } = this.context.workshop
     return (await copyReferrers(stored.store, store, subject.digest, makeFile)).map(attachmentOf)
   }

@@ -1,5 +1,7 @@
 /** What is known and decided of a layer before any byte of it is read. */
+import { layerType } from '../documents/oci-manifest.js'
 import { type BlobCompression, DEFAULT_COMPRESSION, PLAIN } from '../model/compression.js'
+import type { Descriptor } from '../model/descriptor.js'
 import type { ByDigest } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Blob, Layer, StoredBlob } from '../model/layer.js'
@@ -27,6 +29,11 @@ export function compressionFor(
 /** The blob that a layer is already, where it goes as it is. */
 export function copied({ stored }: Layer, asked: WriteContext['compression']): StoredBlob | undefined {
   return asked === undefined || asked.kind === stored?.kind ? stored : undefined
+}
+
+/** The descriptor that a blob has when it is copied: its media type is one of the OCI's. */
+export function copiedDescriptor({ descriptor, kind }: StoredBlob): Descriptor {
+  return kind === undefined ? descriptor : { ...descriptor, mediaType: layerType(kind) }
 }
 
 /** A layer's blob without making it: what the cache says, or every store's own previous image. */

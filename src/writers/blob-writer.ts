@@ -7,14 +7,20 @@ import pLimit, { type LimitFunction } from 'p-limit'
 import { saveBlob } from '../blob-stores/save-blob.js'
 import { isProvenBy } from '../cache/layer-keys.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
-import { layerType } from '../documents/oci-manifest.js'
 import type { BlobCompression } from '../model/compression.js'
 import type { Descriptor } from '../model/descriptor.js'
 import type { ByDigest } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { LayerUnderWay } from '../model/events.js'
 import type { Layer, StoredBlob } from '../model/layer.js'
-import { compressionFor, copied, type KnownBlob, ON_THEIR_WAY, recallBlob } from './blob-choices.js'
+import {
+  compressionFor,
+  copied,
+  copiedDescriptor,
+  type KnownBlob,
+  ON_THEIR_WAY,
+  recallBlob,
+} from './blob-choices.js'
 import { LargestFirst } from './largest-first.js'
 import { describe, type PreviousBlobs } from './previous-blobs.js'
 import type { WriteContext } from './written.js'
@@ -151,13 +157,13 @@ export class BlobWriter {
 
   /** A layer that is a blob already, as it is. */
   private async copy(layer: Layer, stored: StoredBlob, at: Where): Promise<Delivered> {
-    const { store, descriptor, kind, diffId } = stored
+    const { store, descriptor, diffId } = stored
     const { workshop, passes, underWay } = this.context
     // The config of another image is to be true of it too.
     const size = layer.source.kind === 'base' ? (await passes.compare(layer)).size : undefined
     const sized = { ...at, size: size ?? descriptor.size }
     this.planned(at, sized.size)
-    const mediaType = kind === undefined ? descriptor.mediaType : layerType(kind)
+    const copy = copiedDescriptor(stored)
     let file: string | undefined
     try {
       let fetched = 0
@@ -170,8 +176,8 @@ export class BlobWriter {
         file ??= await underWay.during(work, () => fetched, fetch)
         return file
       }
-      const outcomes = await this.put({ ...descriptor, mediaType }, content, sized)
-      return { diffId, size, descriptor: { ...descriptor, mediaType }, outcomes }
+      const outcomes = await this.put(copy, content, sized)
+      return { diffId, size, descriptor: copy, outcomes }
     } finally {
       if (file !== undefined) rmSync(file, { force: true })
     }

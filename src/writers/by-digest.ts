@@ -1,6 +1,5 @@
 /** An image as blobs, to all blob stores that take it: its layers, then its config and its manifest, then its names. */
-import { isDeepStrictEqual } from 'node:util'
-import { MANIFEST_TYPE, manifestDocument, parseManifest } from '../documents/oci-manifest.js'
+import { manifestDocument } from '../documents/oci-manifest.js'
 import type { BlobStore } from '../model/blob-store.js'
 import type { Document } from '../model/descriptor.js'
 import type { ByDigest, Destination } from '../model/destination.js'
@@ -9,6 +8,7 @@ import type { Layer } from '../model/layer.js'
 import type { Amount, LayerResult } from '../results.js'
 import { BlobWriter, type Delivered, type Outcome } from './blob-writer.js'
 import { checkLayerCount } from './docker-archive.js'
+import { keptManifest } from './kept-manifest.js'
 import { PreviousBlobs } from './previous-blobs.js'
 import type { AtDestination, Finished, KnownImage, WriteContext } from './written.js'
 
@@ -104,23 +104,14 @@ export async function putImage(
   return putTagged(store, manifest, tags)
 }
 
-/** The image's own manifest, where it has one that says what a new one would: what is about it names its digest. */
 function manifestOf(
-  { stored }: Image,
+  image: Image,
   config: Document,
   delivered: readonly Delivered[],
-  { annotations = {} }: WriteContext,
+  context: WriteContext,
 ): Document {
   const descriptors = delivered.map(({ descriptor }) => descriptor)
-  if (stored !== undefined && Object.keys(annotations).length === 0) {
-    const before = parseManifest(stored.manifest, stored.store.name)
-    const isKept = isDeepStrictEqual(
-      [stored.manifest.descriptor.mediaType, before.config.digest, before.layers],
-      [MANIFEST_TYPE, config.descriptor.digest, descriptors],
-    )
-    if (isKept) return stored.manifest
-  }
-  return manifestDocument(config.descriptor, descriptors, annotations)
+  return keptManifest(image, context) ?? manifestDocument(config.descriptor, descriptors, context.annotations)
 }
 
 /** Puts a manifest or an index under all tags, or by its digest. @returns what it is there */

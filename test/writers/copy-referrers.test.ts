@@ -7,6 +7,7 @@ import { OciArchive } from '../../src/blob-stores/oci-archive.js'
 import { OciLayout } from '../../src/blob-stores/oci-layout.js'
 import { RegistryStore } from '../../src/blob-stores/registry.js'
 import { buildImage, copyImage } from '../../src/build-image.js'
+import { dryRun } from '../../src/dry-run.js'
 import type { BlobReader } from '../../src/model/blob-store.js'
 import { type Digest, digestOf } from '../../src/model/digest.js'
 import { parseReference } from '../../src/registry/reference.js'
@@ -138,11 +139,17 @@ test('an image that does not stay as it is, or has no manifest, is an error that
   const image = `oci:${source.directory}:v1`
   const destinations = [`oci:${join(root, 'changed-end')}:v1`]
   const refused = { code: 'OPTION_INVALID', message: /^referrers: expected / }
-  await assert.rejects(
-    copyImage({ image, destinations, referrers: true, compression: { kind: 'gzip' } }),
-    refused,
-  )
-  await assert.rejects(copyImage({ image, destinations, referrers: true, annotations: { a: 'b' } }), refused)
+  for (const change of [{ compression: { kind: 'gzip' } }, { annotations: { a: 'b' } }] as const) {
+    const events: string[] = []
+    const copy = { image, destinations, referrers: true, ...change }
+    await assert.rejects(copyImage({ ...copy, onEvent: ({ type }) => events.push(type) }), refused)
+    // No layer was read.
+    assert.deepEqual(
+      events.filter((type) => type !== 'worked'),
+      [],
+    )
+    await assert.rejects(dryRun(copy), refused)
+  }
   const file = join(root, 'image.tar')
   await assert.rejects(copyImage({ image, destinations: [file], referrers: true }), refused)
   await copyImage({ image, destinations: [file] })
