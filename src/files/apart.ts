@@ -23,10 +23,11 @@ export function expectApart(files: readonly NamedPath[], read: readonly NamedPat
     all.map(({ name, path }) => [realPlace(path), name])
   const layouts = new Map(named([...files, ...read].filter(({ isLayout }) => isLayout)))
   const byPlace = new Map(named(read.filter(({ isLayout }) => !isLayout)))
-  for (const { name, path, isLayout } of files) {
+  // A layout may take several images.
+  for (const { name, path } of files.filter(({ isLayout }) => !isLayout)) {
     const place = path === '-' ? path : fileAt(path)
-    // What takes bytes as they come, a device, may take several; and a layout several images.
-    if (isLayout || place === undefined) continue
+    // What takes bytes as they come, a device, may take several.
+    if (place === undefined) continue
     const layout = path === '-' ? undefined : placesTo(place).find((it) => layouts.has(it))
     if (layout !== undefined)
       throw new ImageError(

@@ -38,18 +38,18 @@ test('no two files are one', () => {
 })
 
 test('no file is written into an image layout, which may take several images', () => {
-  const [layout, again] = named(['elsewhere', './elsewhere']).map((it) => ({ ...it, isLayout: true }))
-  for (const path of ['elsewhere/index.json', 'elsewhere/no/such', 'store/to-elsewhere/x']) {
+  const [layout, again] = named(['store/path', './store/path']).map((it) => ({ ...it, isLayout: true }))
+  for (const path of ['store/path/index.json', 'store/path/no/such', 'link/path/x']) {
     const [file] = named([path])
     const refused = {
       code: 'DESTINATION_INVALID',
-      message: /outside of the image layout, .* in -o elsewhere$/,
+      message: /outside of the image layout, .* in -o store\/path$/,
     }
     assert.throws(() => expectApart([layout!, file!], []), refused)
     assert.throws(() => expectApart([file!, layout!], []), refused)
     assert.throws(() => expectApart([file!], [layout!]), refused)
   }
-  expectApart([layout!, again!, ...named(['elsewhere.json', '-', '/dev/null'])], [layout!])
+  expectApart([layout!, again!, ...named(['store/path.json', '-', '/dev/null'])], [layout!])
 })
 
 test('nothing is written below what is read', () => {
