@@ -62,6 +62,11 @@ describe('a base whose layer is not what its diff ID says', { skip: skipWithoutP
         }
         for (const name of ['f', 'o/index.json', 'a']) assert.ok(!existsSync(join(out, name)), name)
       })
+
+  test('the build ends also when nobody takes what comes before it', async () => {
+    const output = new Writable({ highWaterMark: 1, write: () => {} })
+    await assert.rejects(buildImage({ conf: conf({ from_image: plain }), output }), { code: 'BASE_INVALID' })
+  })
 })
 
 describe('a base whose names clash with those of the image', { skip: skipWithoutPython }, () => {
