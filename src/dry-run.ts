@@ -2,13 +2,7 @@
 import { attachments, openCopied, openImage } from './build-image.js'
 import { inBuild } from './in-build.js'
 import type { Image } from './model/image.js'
-import {
-  type BuildOptions,
-  type CopyOptions,
-  checkConf,
-  checkOptions,
-  type IndexOptions,
-} from './options.js'
+import { type BuildOptions, type CopyOptions, checkConf, checkOptions, type IndexOptions } from './options.js'
 import type { DryRunResult } from './results.js'
 
 /**

@@ -36,6 +36,17 @@ export function copiedDescriptor({ descriptor, kind }: StoredBlob): Descriptor {
   return kind === undefined ? descriptor : { ...descriptor, mediaType: layerType(kind) }
 }
 
+/** The same for layers of which one blob serves all; undefined where nothing tells. */
+export async function sharedKey(
+  layer: Layer,
+  asked: WriteContext['compression'],
+): Promise<string | undefined> {
+  const whole = copied(layer, asked)
+  if (whole === undefined) return (await layer.key())?.text
+  const { descriptor, diffId } = whole
+  return [descriptor.mediaType, descriptor.digest, diffId].join(' ')
+}
+
 /** A layer's blob without making it: what the cache says, or every store's own previous image. */
 export async function recallBlob(
   layer: Layer,

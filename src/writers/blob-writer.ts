@@ -20,6 +20,7 @@ import {
   type KnownBlob,
   ON_THEIR_WAY,
   recallBlob,
+  sharedKey,
 } from './blob-choices.js'
 import { LargestFirst } from './largest-first.js'
 import { describe, type PreviousBlobs } from './previous-blobs.js'
@@ -64,9 +65,9 @@ export class BlobWriter {
     this.sends.stop()
   }
 
-  /** A layer that several images have is delivered once. */
+  /** A layer that an image has again, or several images have, is delivered once. */
   async deliver(layer: Layer, at: Where): Promise<Delivered> {
-    const key = layer.stored === undefined ? (await layer.key())?.text : undefined
+    const key = await sharedKey(layer, this.context.compression)
     const before = key === undefined ? undefined : this.delivered.get(key)
     if (before !== undefined) {
       const delivered = await before

@@ -4,7 +4,7 @@ import type { Descriptor } from '../model/descriptor.js'
 import type { ByDigest } from '../model/destination.js'
 import type { Layer } from '../model/layer.js'
 import type { ForeseenAt } from '../results.js'
-import { compressionFor, copied, ON_THEIR_WAY, recallBlob, sizeOf } from './blob-choices.js'
+import { compressionFor, copied, ON_THEIR_WAY, recallBlob, sharedKey, sizeOf } from './blob-choices.js'
 import type { Foreseen } from './foresee.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { WriteContext } from './written.js'
@@ -16,8 +16,16 @@ export async function foreseeBlobs(
 ): Promise<Foreseen[]> {
   const previous = await PreviousBlobs.of(destinations, context.emit)
   const compression = compressionFor(destinations, context.compression)
-  const keys = new Set<string>()
+  const foreseen = new Map<string, Promise<Foreseen>>()
   const foreseeOne = async (layer: Layer): Promise<Foreseen> => {
+    const key = await sharedKey(layer, context.compression)
+    const before = key === undefined ? undefined : foreseen.get(key)
+    if (before !== undefined) return again(await before)
+    const first = foreseeFirst(layer)
+    if (key !== undefined) foreseen.set(key, first)
+    return first
+  }
+  const foreseeFirst = async (layer: Layer): Promise<Foreseen> => {
     const isBase = layer.source.kind === 'base'
     const whole = copied(layer, context.compression)
     if (whole !== undefined) {
@@ -31,7 +39,6 @@ export async function foreseeBlobs(
         destinations: at,
       }
     }
-    const key = (await layer.key())?.text
     const known = await recallBlob(layer, compression, previous, context)
     if (known !== undefined) {
       const { blob } = known
@@ -47,23 +54,22 @@ export async function foreseeBlobs(
       }
     }
     const { size } = await sizeOf(layer)
-    // An image's further layer of the same paths is there when the first one is.
-    const isAgain = key !== undefined && keys.has(key)
-    if (key !== undefined) keys.add(key)
     const blob = compression.kind === 'none' && size !== undefined ? { size } : {}
     return {
       size,
-      isRead: !isAgain,
-      isCompressed: !isAgain && compression.kind !== 'none',
-      destinations: destinations.map(({ name }) => ({
-        name,
-        outcome: isAgain ? 'skipped' : 'sent',
-        ...blob,
-      })),
+      isRead: true,
+      isCompressed: compression.kind !== 'none',
+      destinations: destinations.map(({ name }) => ({ name, outcome: 'sent', ...blob })),
     }
   }
   const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
   return Promise.all(layers.map((layer) => limit(foreseeOne, layer)))
+}
+
+/** The same layer once more: it is there when the first one is. */
+function again(first: Foreseen): Foreseen {
+  const destinations = first.destinations.map((at) => ({ ...at, outcome: 'skipped' as const }))
+  return { ...first, isRead: false, isCompressed: false, destinations }
 }
 
 /** What each store would do about the blob. */

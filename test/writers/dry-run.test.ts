@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { buildImage, buildIndex, copyImage, type DryRunResult, dryRun } from '../../src/index.js'
-import type { DestinationResult } from '../../src/results.js'
+import type { BuildResult, DestinationResult } from '../../src/results.js'
 import { skipWithout } from '../support/clients.js'
 import { CLI, writeConf } from '../support/image.js'
 import { startRegistry } from '../support/registry.js'
@@ -134,6 +134,29 @@ describe('on this machine', () => {
     const options = { confs: [conf, other], destinations: [`oci:${join(out, 'index')}`] }
     const told = await dryRun(options)
     assert.deepEqual(foreseen(told), real((await buildIndex(options)).destinations))
+  })
+
+  test('a layer that an image has again goes once, made, copied and remembered', async () => {
+    mkdirSync(join(root, 'again'))
+    const conf = writeConf(join(root, 'again'), {
+      store_dir: root,
+      store_layers: [paths[0]!, paths[1]!, paths[0]!].map((path) => [path]),
+    })
+    const layout = `oci:${join(out, 'again')}`
+    const cache = join(root, 'again-cache')
+    const cases: Parameters<typeof dryRun>[0][] = [
+      { conf, destinations: [layout] },
+      { image: layout, destinations: [`oci:${join(out, 'again-copied')}`] },
+      { image: layout, destinations: [`oci:${join(out, 'again-packed')}`], compression: { kind: 'gzip' } },
+      { conf, destinations: [`oci-archive:${join(out, 'again-first')}`], cache },
+      { conf, destinations: [`oci-archive:${join(out, 'again-second')}`], cache },
+    ]
+    for (const options of cases) {
+      const told = await dryRun(options)
+      assert.deepEqual(foreseen(told), [[3, 0, 1]])
+      const { destinations } = (await runFor(options)) as BuildResult
+      assert.deepEqual(foreseen(told), real(destinations!))
+    }
   })
 
   test('a path that is not there is found', async () => {
