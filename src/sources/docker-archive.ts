@@ -5,6 +5,7 @@ import { configDocument } from '../documents/oci-manifest.js'
 import type { Image } from '../model/image.js'
 import type { Layer, Plan } from '../model/layer.js'
 import type { Workshop } from '../pool/workshop.js'
+import { once } from './once.js'
 
 /** @param path of the archive, plain or compressed @throws ImageError IMAGE_INVALID */
 export async function openDockerArchive(path: string, workshop: Workshop): Promise<Image> {
@@ -20,10 +21,11 @@ export async function openDockerArchive(path: string, workshop: Workshop): Promi
         key: async () => diffIdKey(diffId),
         plan: async () => plan,
         recipe: async () => recipe,
-        checksum: async () => {
+        // However many destinations compare it.
+        checksum: once(async () => {
           const found = await workshop.digest(recipe, nameOf(source))
           return { ...plan, diffId: found.diffId, claimed: false }
-        },
+        }),
       }
     }),
     names,
