@@ -7,7 +7,7 @@
  * (`writers/by-digest`). Engines are served the image as by a registry, and ask for what they lack (`writers/served`).
  */
 import { ImageError } from './errors.js'
-import { expectOutside } from './files/apart.js'
+import { expectApart, expectOutside } from './files/apart.js'
 import { type Build, inBuild } from './in-build.js'
 import type { Destination } from './model/destination.js'
 import type { Image } from './model/image.js'
@@ -24,6 +24,8 @@ import { repoTagProblem } from './registry/repo-tag.js'
 import type { BuildResult, IndexResult } from './results.js'
 import type { ConfImage } from './sources/conf.js'
 import type { Conf } from './spec/conf.js'
+import { namedPath } from './transports/transport.js'
+import { parsePlace } from './transports.js'
 import type { AttachOptions } from './writers/attach.js'
 import { type Attach, type Finished, layersAt } from './writers/written.js'
 
@@ -121,11 +123,16 @@ export async function copyImage(options: CopyOptions): Promise<BuildResult> {
   })
 }
 
-/** The image that is copied, by the names that it gets. @throws ImageError OPTION_INVALID, IMAGE_INVALID */
+/**
+ * The image that is copied, by the names that it gets.
+ * @throws ImageError OPTION_INVALID, IMAGE_INVALID; DESTINATION_INVALID for a digest that would be written into its place
+ */
 export async function openCopied(
-  { image: name, repoTag, referrers }: CopyOptions,
+  { image: name, repoTag, referrers, digestFile }: CopyOptions,
   build: Build,
 ): Promise<Image> {
+  if (digestFile !== undefined)
+    expectApart([{ name: digestFile, path: digestFile }], namedPath(parsePlace(name)))
   const names = namesOf(repoTag)
   for (const name of names) checkRepoTag(name, true, build)
   const image = await build.openImage(name)

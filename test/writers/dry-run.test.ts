@@ -91,6 +91,14 @@ describe('on this machine', () => {
       [{ conf, destinations: [`oci-archive:${nowhere}`] }, 'OUTPUT_FAILED'],
       [{ conf, destinations: [`oci:${join(conf, 'below')}`] }, 'OUTPUT_FAILED'],
       [{ conf, destinations: [file], digestFile: nowhere }, 'OUTPUT_FAILED'],
+      [
+        { image: destinations[0]!, destinations: [file], digestFile: destinations[0]! },
+        'DESTINATION_INVALID',
+      ],
+      [
+        { image: destinations[1]!, destinations: [file], digestFile: join(out, 'layout', 'index.json') },
+        'DESTINATION_INVALID',
+      ],
     ]
     for (const [options, code] of cases) {
       await assert.rejects(dryRun(options), { code })
