@@ -123,7 +123,7 @@ export class RegistryServer {
       }
       case 'explorer': {
         const image = await catalog.byTag(route.repository, route.tag)
-        if (image?.explorer === undefined) return refuse(response, unknownName(route.repository))
+        if (image?.explorer === undefined) return refuse(response, this.unknownImage(route.repository))
         const { html, policy } = await image.explorer()
         response.setHeader('content-security-policy', policy)
         return send(asked, 'text/html; charset=utf-8', html)
@@ -163,10 +163,7 @@ export class RegistryServer {
     const manifest = isDigest(reference)
       ? await this.catalog.manifest(repository, reference)
       : (await this.catalog.byTag(repository, reference))?.manifest
-    if (manifest === undefined) {
-      if (!this.catalog.has(repository)) return refuse(response, unknownName(repository))
-      return refuse(response, { status: 404, code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' })
-    }
+    if (manifest === undefined) return refuse(response, this.unknownImage(repository))
     const { mediaType, digest } = manifest.descriptor
     if (!accepts(request, mediaType)) {
       const message = 'OCI manifest found, but accept header does not support OCI manifests'
@@ -176,6 +173,11 @@ export class RegistryServer {
     response.setHeader('etag', `"${digest}"`)
     if (request.headers['if-none-match']?.includes(digest)) return void response.writeHead(304).end()
     send(asked, mediaType, manifest.bytes)
+  }
+
+  private unknownImage(repository: string): Refusal {
+    if (!this.catalog.has(repository)) return unknownName(repository)
+    return { status: 404, code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }
   }
 
   private fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {

@@ -18,7 +18,8 @@ export type Route =
 export function parseRoute(path: string, prefix: string): Route | Refusal {
   if (prefix === '' && path === '/') return { kind: 'page' }
   const [, explored, tag] = /^\/explore\/([^:]+):([^:/]+)$/.exec(prefix === '' ? path : '') ?? []
-  if (explored !== undefined && tag !== undefined) return { kind: 'explorer', repository: explored, tag }
+  if (explored !== undefined && tag !== undefined)
+    return isRepository(explored) ? { kind: 'explorer', repository: explored, tag } : invalidName(explored)
   if (path === '/v2/' || path === '/v2') return { kind: 'version' }
   if (prefix === '' && path === '/v2/_catalog') return { kind: 'catalog' }
   const [, repository, verb, rest] = /^\/v2\/(.+)\/(tags|manifests|blobs|referrers)\/(.+)$/s.exec(path) ?? []

@@ -156,10 +156,15 @@ test('serve links each image to its page, made when it is asked for', async () =
   assert.match(policy, /^default-src 'none'; script-src 'sha256-/)
   assert.ok(html.includes(`content="${policy}"`))
   assert.deepEqual(embedded(html).layers[0]!.things, [[0, 3000, 2]])
-  for (const [path, status] of [
-    ['/explore/team/app:2.0', 404],
-    ['/explore/other:1.0', 404],
-    ['/explore/', 404],
-  ] as const)
-    assert.equal((await fetch(`http://${host}${path}`)).status, status, path)
+  for (const [path, status, code] of [
+    ['/explore/team/app:2.0', 404, 'MANIFEST_UNKNOWN'],
+    ['/explore/other:1.0', 404, 'NAME_UNKNOWN'],
+    ['/explore/', 404, 'UNSUPPORTED'],
+    [`/explore/${'a'.repeat(9000)}:1.0`, 400, 'NAME_INVALID'],
+    ['/explore/%00:1.0', 400, 'NAME_INVALID'],
+  ] as const) {
+    const refused = await fetch(`http://${host}${path}`)
+    const { errors } = (await refused.json()) as { errors: { code: string }[] }
+    assert.deepEqual([refused.status, errors[0]!.code], [status, code], path.slice(0, 80))
+  }
 })
