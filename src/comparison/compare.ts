@@ -95,9 +95,8 @@ async function layerChanges(from: Side, to: Side, order: LayerOrder, read: Read)
     const change: LayerChange = { change: 'changed', from: at(from, i), to: at(to, j), paths: byPath(found) }
     const [a, b] = [before.get(i)!, after.get(j)!]
     if (isReordered(...pathsInOrder(a, b, found))) change.isReordered = true
-    const problem = a.problem === undefined ? b.problem && `to: ${b.problem}` : `from: ${a.problem}`
-    if (problem !== undefined) change.unreadable = problem
-    const isTold = found.length > 0 || change.isReordered || problem !== undefined || paths.left.has(i)
+    Object.assign(change, unreadable(a, b))
+    const isTold = found.length > 0 || change.isReordered || change.unreadable || paths.left.has(i)
     if (!isTold) {
       const whole = (side: Side, layer: number, { size }: ReadLayer) => ({
         ...{ side, layer, archive: size, offset: 0, size },
@@ -112,14 +111,26 @@ async function layerChanges(from: Side, to: Side, order: LayerOrder, read: Read)
   for (const j of order.added.filter((j) => !pairedTo.has(j)))
     changes.push({
       place: j,
-      change: { change: 'new', to: at(to, j), paths: byPath(paths.added.get(j) ?? []) },
+      change: {
+        ...{ change: 'new', to: at(to, j), paths: byPath(paths.added.get(j) ?? []) },
+        ...unreadable(undefined, after.get(j)),
+      },
     })
   for (const i of order.removed.filter((i) => !pairedFrom.has(i)))
     changes.push({
       place: i - 0.5,
-      change: { change: 'removed', from: at(from, i), paths: byPath(paths.removed.get(i) ?? []) },
+      change: {
+        ...{ change: 'removed', from: at(from, i), paths: byPath(paths.removed.get(i) ?? []) },
+        ...unreadable(before.get(i), undefined),
+      },
     })
   return changes.sort((a, b) => a.place - b.place).map(({ change }) => change)
+}
+
+/** Why what is listed of a layer is not all. */
+function unreadable(from: ReadLayer | undefined, to: ReadLayer | undefined): { unreadable?: string } {
+  if (from?.problem !== undefined) return { unreadable: `from: ${from.problem}` }
+  return to?.problem === undefined ? {} : { unreadable: `to: ${to.problem}` }
 }
 
 /** Paths of a layer on both sides, those that were replaced under their old names. */

@@ -14,12 +14,13 @@ export function leavesOf(diff: ImageDiff): string[] {
 }
 
 function ofLayer({ change, paths, isReordered, differsAt, unreadable }: LayerChange): string[] {
+  const unread = unreadable === undefined ? [] : ['unreadable']
   // What is in a layer that only one image has is the layer's.
-  if (change !== 'changed') return [`layer ${change}`]
+  if (change !== 'changed') return [`layer ${change}`, ...unread]
   return [
     ...(isReordered ? ['layer order'] : []),
     ...(differsAt === undefined ? [] : [`bytes ${differsAt.where}`]),
-    ...(unreadable === undefined ? [] : ['unreadable']),
+    ...unread,
     ...paths.flatMap(ofPath),
   ]
 }

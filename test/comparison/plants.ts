@@ -152,6 +152,10 @@ plant('a name is gone', 'name -small:1', ({ names }) => names.pop())
 plant('a layer is new on top', 'layer new', (image) => addLayer(image, 4))
 plant('a layer is new below', 'layer new', (image) => addLayer(image, 0))
 plant('a layer is new between', 'layer new', (image) => addLayer(image, 2))
+plant('a layer is new that is no archive', ['layer new', 'unreadable'], (image) => {
+  addLayer(image, 4)
+  image.layers[4]!.end = Buffer.alloc(1024, 'x')
+})
 plant('the top layer is gone', 'layer removed', (image) => dropLayer(image, 3))
 plant('a layer between is gone', 'layer removed', (image) => dropLayer(image, 1))
 plant('the top layer is twice', 'layer new', (image) => {
