@@ -79,11 +79,17 @@ async function imageManifest(
     ({ platform }) => platform?.os === 'linux' && platform.architecture === ARCHITECTURE,
   )
   const chosen = manifests.length === 1 ? manifests[0] : fitting[0]
-  const document = chosen && (await store.manifest(chosen.digest))
-  if (document === undefined || manifestsOf(document) !== undefined) {
-    const platforms = manifests.map(({ platform }) => `${platform?.os}/${platform?.architecture}`)
-    throw invalid(store, `an image for linux/${ARCHITECTURE}`, platforms.join(', ') || 'an empty index')
+  if (chosen === undefined) {
+    const platforms = manifests.map(({ platform }) =>
+      platform == null ? 'one of no platform' : `${platform.os}/${platform.architecture}`,
+    )
+    const all = [...new Set(platforms)].join(', ')
+    throw invalid(store, `an image for linux/${ARCHITECTURE}`, all || 'an empty index')
   }
+  const document = await store.manifest(chosen.digest)
+  if (document === undefined)
+    throw invalid(store, `the manifest ${chosen.digest}, as its index says`, 'none, or no manifest')
+  if (manifestsOf(document) !== undefined) throw invalid(store, 'an index of images', 'one of indexes')
   return parsed(document)
 }
 

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { configDocument, layerType, manifestDocument } from '../../src/documents/oci-manifest.js'
+import {
+  configDocument,
+  documentOf,
+  INDEX_TYPE,
+  layerType,
+  manifestDocument,
+} from '../../src/documents/oci-manifest.js'
 import type { BlobReader } from '../../src/model/blob-store.js'
 import { digestOf } from '../../src/model/digest.js'
 import { LayerPool } from '../../src/pool/pool.js'
@@ -53,4 +59,44 @@ test('layers are read few at a time, equal ones once, and none when the build is
   for (const result of await Promise.allSettled(passes)) assert.equal(result.status, 'rejected')
   assert.equal(files, 5)
   await pool.close()
+})
+
+test('an index is told of that names no image for this machine, nothing that is there, or indexes', async () => {
+  const index = (...manifests: object[]) =>
+    documentOf(Buffer.from(JSON.stringify({ schemaVersion: 2, manifests })), INDEX_TYPE)
+  const inner = index()
+  const { mediaType, digest, size } = inner.descriptor
+  const entry = { mediaType, digest, size }
+  const platform = { os: 'plan9', architecture: 'mips' }
+  const refused = async (outer: typeof inner, found: typeof inner | undefined): Promise<string> => {
+    const store: BlobReader = {
+      referrers: async () => [],
+      name: 'store',
+      manifest: async (reference) => (reference === undefined ? outer : found),
+      // biome-ignore lint/correctness/useYield: nothing is asked for
+      async *get() {
+        assert.fail('no blob is read')
+      },
+    }
+    const { signal } = new AbortController()
+    const pool = new LayerPool(1, signal)
+    const opening = openStoredImage(store, undefined, [], new Workshop(pool, 1, () => ''), signal)
+    const { message } = await opening.then(
+      () => assert.fail('opened'),
+      (error: Error) => error,
+    )
+    await pool.close()
+    return message
+  }
+  assert.match(await refused(index(entry, entry), inner), /for linux\/\w+, found one of no platform$/)
+  assert.match(
+    await refused(index({ ...entry, platform }, entry), inner),
+    /found plan9\/mips, one of no platform$/,
+  )
+  assert.match(await refused(index(), inner), /found an empty index$/)
+  assert.match(await refused(index(entry), inner), /expected an index of images, found one of indexes$/)
+  assert.match(
+    await refused(index(entry), undefined),
+    /expected the manifest sha256:\w+, as its index says, found none/,
+  )
 })
