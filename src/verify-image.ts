@@ -1,6 +1,7 @@
 /** Whether an image is what it says, and what a configuration describes; found by reading all of it. */
 import { diffOpened } from './diff-images.js'
 import { inRun, type Run } from './in-run.js'
+import type { BlobReader } from './model/blob-store.js'
 import { checkReadOptions, type ReadOptions } from './options.js'
 import { withoutUserinfo } from './registry/reference.js'
 import { namesConf, openAny } from './sources/any.js'
@@ -44,15 +45,24 @@ export async function verifyIn(
 async function checkPlace(place: Place, run: Run, findings: Findings): Promise<void> {
   const { workshop, context } = run
   const held = await place.holder(context)
+  const { LayerAudits } = await import('./verification/layers.js')
+  const audits = new LayerAudits(workshop, findings)
   const { StoredImages } = await import('./verification/stored.js')
-  if ('store' in held) return new StoredImages(held.store, findings, workshop).check(held.reference)
+  const checkStore = (store: BlobReader, reference?: string): Promise<void> =>
+    new StoredImages(store, findings, workshop, audits).check(reference)
+  if ('store' in held) return checkStore(held.store, held.reference)
+  const archive = await findings.attempt('', () => workshop.openArchive(held.archive))
+  if (archive === undefined) return
+  if (archive.isLayout) {
+    const { OciArchive } = await import('./blob-stores/oci-archive.js')
+    const store = await findings.attempt('', () => OciArchive.read(place.name, held.archive, run.signal))
+    if (store !== undefined) {
+      context.onEnd(() => store.close())
+      await checkStore(store)
+    }
+  }
   const { checkArchive } = await import('./verification/archived.js')
-  if (!(await checkArchive(held.archive, workshop, findings))) return
-  const { OciArchive } = await import('./blob-stores/oci-archive.js')
-  const store = await findings.attempt('', () => OciArchive.read(place.name, held.archive, run.signal))
-  if (store === undefined) return
-  context.onEnd(() => store.close())
-  await new StoredImages(store, findings, workshop).check(undefined)
+  await checkArchive(archive, audits, findings)
 }
 
 /** The image that a configuration describes. */

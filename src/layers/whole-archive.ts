@@ -18,7 +18,7 @@ export interface WholeArchive {
   images: ArchivedImage[]
   /** `NAME:TAG` of the older list of images, where there is one. */
   repositories?: string[]
-  /** Whether it is an image layout too, as Docker writes it from version 25 on. */
+  /** Whether it is an image layout too, as Docker writes it from version 25 on, and can be read in place. */
   isLayout: boolean
   problems: string[]
 }
@@ -61,7 +61,7 @@ export async function openArchive({ path }: { path: string }): Promise<WholeArch
     file: { kind: 'range', path, compression, fingerprint },
     images,
     ...(old[0] === undefined ? {} : { repositories: old[0] }),
-    isLayout: members.get('index.json') !== undefined,
+    isLayout: compression === 'none' && members.get('index.json') !== undefined,
     problems,
   }
 }

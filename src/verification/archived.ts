@@ -1,19 +1,22 @@
 /** The images of a docker-archive: documents against each other, names against digests, layers. */
 
-import type { ArchivedImage } from '../layers/whole-archive.js'
+import type { ArchivedImage, WholeArchive } from '../layers/whole-archive.js'
 import { digestOf, fromHex } from '../model/digest.js'
-import type { Workshop } from '../pool/workshop.js'
 import { repoTagProblem } from '../registry/repo-tag.js'
 import { checkConfig } from './config.js'
 import type { Findings } from './findings.js'
-import { LayerAudits } from './layers.js'
+import type { LayerAudits } from './layers.js'
 
-/** @returns whether it is an image layout, too @throws ImageError of the machine */
-export async function checkArchive(path: string, workshop: Workshop, findings: Findings): Promise<boolean> {
-  const archive = await findings.attempt('', () => workshop.openArchive(path))
-  if (archive === undefined) return false
+/**
+ * Layers that are blobs of an image layout in the same archive, and were read as such, may be packed.
+ * @param audits those of the layout, where there is one @throws ImageError of the machine
+ */
+export async function checkArchive(
+  archive: WholeArchive,
+  audits: LayerAudits,
+  findings: Findings,
+): Promise<void> {
   for (const problem of archive.problems) findings.add('', problem)
-  const audits = new LayerAudits(workshop, findings)
   const names = new Set(archive.images.flatMap((image) => image.names))
   for (const name of names) {
     const problem = repoTagProblem(name)
@@ -23,21 +26,21 @@ export async function checkArchive(path: string, workshop: Workshop, findings: F
     if (!names.has(name))
       findings.add('repositories', `expected the names of manifest.json, found ${name.slice(0, 300)}`)
   for (const [i, image] of archive.images.entries()) {
-    findings.checked.images++
+    if (!archive.isLayout) findings.checked.images++
     checkDocuments(image, findings)
     await Promise.all(
       image.layers.map(({ name, range, diffId }, k) => {
         const shown = archive.images.length > 1 ? `image ${i + 1}, ` : ''
         const where = `${shown}layer ${k + 1} (${name.slice(0, 300)})`
-        const key = `${range.offset} ${range.size}`
         const named = digestOfName(name)
-        if (named !== undefined && named !== diffId)
+        const isBlob = named !== undefined && audits.has(named, k === 0)
+        if (named !== undefined && named !== diffId && !isBlob)
           findings.add(where, `expected the digest of its name, found the diff ID ${diffId} in its config`)
+        const key = isBlob ? named : `${range.offset} ${range.size}`
         return audits.inTurn(() => audits.check(key, where, { ...archive.file, range }, k === 0, diffId))
       }),
     )
   }
-  return archive.isLayout && archive.file.compression === 'none'
 }
 
 function checkDocuments({ configName, config, layers }: ArchivedImage, findings: Findings): void {

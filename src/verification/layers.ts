@@ -16,6 +16,11 @@ export class LayerAudits {
     this.inTurn = pLimit(workshop.threads)
   }
 
+  /** Whether it was read already. */
+  has(key: string, isLowest: boolean): boolean {
+    return this.audits.has(`${key} ${isLowest}`)
+  }
+
   /**
    * Reads a layer, and compares it.
    * @param key of what is read @param where it is, for people @param expected its diff ID, where that is known
@@ -30,15 +35,20 @@ export class LayerAudits {
     const name = `${key} ${isLowest}`
     let audit = this.audits.get(name)
     if (audit === undefined) {
-      audit = this.findings.attempt(where, () => this.workshop.audit({ recipe, isLowest }, where))
+      audit = this.findings.attempt(where, () => this.read(where, recipe, isLowest))
       this.audits.set(name, audit)
     }
     const found = await audit
     if (found === undefined) return
-    this.findings.checked.layers++
-    this.findings.checked.bytes += found.size
     for (const problem of found.problems) this.findings.add(where, problem)
     if (expected !== undefined && found.diffId !== expected)
       this.findings.add(where, `expected the diff ID ${expected}, found ${found.diffId}`)
+  }
+
+  private async read(where: string, recipe: Recipe, isLowest: boolean): Promise<Audit> {
+    const audit = await this.workshop.audit({ recipe, isLowest }, where)
+    this.findings.checked.layers++
+    this.findings.checked.bytes += audit.size
+    return audit
   }
 }

@@ -11,7 +11,7 @@ import type { Workshop } from '../pool/workshop.js'
 import { Blobs } from './blobs.js'
 import { checkConfig } from './config.js'
 import type { Findings } from './findings.js'
-import { LayerAudits } from './layers.js'
+import type { LayerAudits } from './layers.js'
 
 /** Indexes of indexes are rare, deeper ones unknown. */
 const MAX_DEPTH = 4
@@ -37,8 +37,9 @@ export class StoredImages {
     private readonly store: BlobReader,
     private readonly findings: Findings,
     workshop: Workshop,
+    audits: LayerAudits,
   ) {
-    this.blobs = new Blobs(store, workshop, findings, new LayerAudits(workshop, findings))
+    this.blobs = new Blobs(store, workshop, findings, audits)
   }
 
   /** @param reference undefined: all images, where the store names them. @throws ImageError where there is none */

@@ -378,3 +378,29 @@ test('an archive of a layout, its blobs packed in it', async () => {
   const found = await verifyImage({ image: `oci-archive:${root}/packed.tar` })
   assert.deepEqual([lines(found), found.checked.layers], [[], 4])
 })
+
+test('an archive that is a layout, too: its blobs are read once, packed or not, and both lists are compared', async () => {
+  const layout = new Layout()
+  const { config, layers, ...manifest } = manifestIn(layout)
+  layout.manifests.push(layout.json({ ...manifest, config, layers }, MANIFEST))
+  layout.finish()
+  const nameOf = ({ digest }: Descriptor): string => `blobs/${digest.replace(':', '/')}`
+  const names = [config, ...layers, ...layout.manifests].map(nameOf)
+  const path = join(root, 'both.tar')
+  const verify = async (listed: Descriptor[]) => {
+    const list = [{ Config: nameOf(config), RepoTags: ['small:1'], Layers: listed.map(nameOf) }]
+    const members = [
+      ...['oci-layout', 'index.json', ...names].map((name) => ({
+        ...{ name, data: readFileSync(join(layout.path, name)) },
+      })),
+      { name: 'manifest.json', data: JSON.stringify(list) },
+    ]
+    writeFileSync(path, Buffer.concat([...members.map(block), Buffer.alloc(1024)]))
+    return verifyImage({ image: path })
+  }
+  const found = await verify(layers)
+  assert.deepEqual([lines(found), found.checked.images, found.checked.layers], [[], 1, layers.length])
+  const [first, second, ...rest] = layers
+  const swapped = lines(await verify([first!, rest[0]!, second!, ...rest.slice(1)]))
+  expectLines(swapped, [/^layer 2 .*expected the diff ID/, /^layer 3 .*expected the diff ID/])
+})
