@@ -1,33 +1,22 @@
 /** What every verb runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
 import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
-import type { NarHashes } from './cache/nar-hashes.js'
 import { aborted, asImageError, checkAborted } from './errors.js'
 import { Scratch } from './files/scratch.js'
-import type { Emit } from './model/events.js'
-import type { Image } from './model/image.js'
 import type { DeliveryOptions } from './options.js'
 import { LayerPool, type OnWork } from './pool/pool.js'
 import { threadCount } from './pool/threads.js'
 import { Workshop } from './pool/workshop.js'
+import type { OpenContext } from './sources/any.js'
 import type { TransportContext } from './transports/transport.js'
 import { parsePlace } from './transports.js'
 import { ChecksumPasses } from './writers/checksum-passes.js'
 
 /** A verb under way. */
-export interface Run {
-  workshop: Workshop
-  memory: LayerMemory
+export interface Run extends OpenContext {
   passes: ChecksumPasses
-  emit: Emit
-  /** Ends all that is under way. */
-  signal: AbortSignal
   /** What transports open places with. */
   context: TransportContext
-  /** Opens an image that is named as destinations are. @throws ImageError */
-  openImage(name: string): Promise<Image>
-  /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
-  queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
 }
 
 /**

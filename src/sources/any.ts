@@ -17,9 +17,11 @@ export interface OpenContext {
   workshop: Workshop
   memory: LayerMemory
   emit: Emit
+  /** Ends all that is under way. */
   signal: AbortSignal
-  /** Opens an image that is named as destinations are. */
+  /** Opens an image that is named as destinations are. @throws ImageError */
   openImage(name: string): Promise<Image>
+  /** The Nix store's hashes, where keys of layers can save work. @param wanted whether they can in any case */
   queryNarHashes(paths: readonly string[], wanted?: boolean): Promise<NarHashes | undefined>
 }
 
