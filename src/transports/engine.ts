@@ -55,7 +55,7 @@ class AtEngine implements Place {
       throw new ImageError('DESTINATION_INVALID', `${name}: expected the name of an image, found none`, {
         hint: `${name}NAME[:TAG]`,
       })
-    const engine = await this.open(this.scheme, signal)
+    const engine = await this.open(name, signal)
     await engine.ready
     const path = workshop.makeFile()
     const kind = await engine.save(/:[^/]*$/.test(wanted) ? wanted : `${wanted}:latest`, path)

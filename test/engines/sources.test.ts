@@ -89,7 +89,7 @@ test('docker-daemon: what docker has, as docker inspect tells it, and copied fro
   await refused(
     'docker-daemon:nothing',
     { DOCKER_HOST },
-    /docker-daemon: .*(no such image|reference does not exist)/i,
+    /docker-daemon:nothing: .*(no such image|reference does not exist)/i,
   )
   checkTemporary()
 })
@@ -108,7 +108,7 @@ test('docker-daemon: no daemon, a broken connection, no name', async () => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   after(() => server.close())
   const DOCKER_HOST = `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`
-  await refused('docker-daemon:app', { DOCKER_HOST }, /docker-daemon: the answer broke off/)
+  await refused('docker-daemon:app', { DOCKER_HOST }, /docker-daemon:app: the answer broke off/)
   checkTemporary()
 })
 
@@ -158,7 +158,11 @@ describe('containers-storage', { skip: skipWithout('podman', 'buildah', 'skopeo'
       const PATH = bin
       checkFacts(await inspect('containers-storage:app:1.0', { ...state, PATH }))
       checkFacts(await inspect('containers-storage:localhost/own:1.0', { ...state, PATH }))
-      await refused('containers-storage:nothing', { ...state, PATH }, /containers-storage: \w+: .*nothing/)
+      await refused(
+        'containers-storage:nothing',
+        { ...state, PATH },
+        /containers-storage:nothing: \w+: .*nothing/,
+      )
       checkTemporary()
     })
 
@@ -177,7 +181,7 @@ test('containerd: by ctr; no such image, no daemon', {
   checkFacts(facts)
   const list = containerd.call('images', 'ls')
   assert.ok(list.includes(facts.manifest!.digest), list)
-  await refused('containerd:nothing', { CONTAINERD_ADDRESS }, /containerd: ctr: .*not found/)
+  await refused('containerd:nothing', { CONTAINERD_ADDRESS }, /containerd:nothing: ctr: .*not found/)
   await refused('containerd:app', { CONTAINERD_ADDRESS: join(root, 'none') }, /no answer at .*none/)
   checkTemporary()
 })
