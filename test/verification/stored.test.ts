@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { inRun, type Run } from '../../src/in-run.js'
-import { copyImage, type Digest, verifyImage } from '../../src/index.js'
+import { copyImage, type Digest, inspectImage, verifyImage } from '../../src/index.js'
 import { digestOf } from '../../src/model/digest.js'
 import { openAny } from '../../src/sources/any.js'
 import { verifyIn } from '../../src/verify-image.js'
@@ -400,6 +400,9 @@ test('an archive that is a layout, too: its blobs are read once, packed or not, 
   }
   const found = await verify(layers)
   assert.deepEqual([lines(found), found.checked.images, found.checked.layers], [[], 1, layers.length])
+  const hint = 'its layers are packed, as in an image layout: name it oci-archive:FILE'
+  await assert.rejects(inspectImage({ image: path }), { code: 'IMAGE_INVALID', hint })
+  assert.equal((await inspectImage({ image: `oci-archive:${path}` })).layers.length, layers.length)
   const [first, second, ...rest] = layers
   const swapped = lines(await verify([first!, rest[0]!, second!, ...rest.slice(1)]))
   expectLines(swapped, [/^layer 2 .*expected the diff ID/, /^layer 3 .*expected the diff ID/])
