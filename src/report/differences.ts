@@ -38,7 +38,7 @@ export function differenceLines(diff: ImageDiff): string[] {
 }
 
 function valueLine({ key, what, from, to }: ValueChange): string {
-  const name = key === '' ? 'config' : key
+  const name = key === '' ? 'the config' : key
   if (what === 'order') return `  ${name}: another order`
   if (what === 'bytes') return `  ${name}: the same values, written otherwise`
   if (from === undefined) return `+ ${name}: ${value(to)}`

@@ -104,6 +104,13 @@ plant('keys are in another order', 'config  order', ({ config }) => {
   delete config.os
   config.os = os
 })
+plant('keys of the document and of its settings', ['config  order', 'config config order'], ({ config }) => {
+  const { os, config: settings } = config
+  const [[first, value], ...rest] = Object.entries(settings!) as [[string, unknown], ...[string, unknown][]]
+  config.config = { ...Object.fromEntries(rest), [first]: value }
+  delete config.os
+  config.os = os
+})
 plant('labels are in another order', 'config config.Labels order', (image) => {
   settings(image).Labels = { version: '1', maintainer: 'me' }
 })
