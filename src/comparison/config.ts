@@ -68,7 +68,10 @@ function variables(entries: string[]): Map<string, string[]> {
   for (const entry of entries) {
     const at = entry.indexOf('=')
     const name = at < 0 ? entry : entry.slice(0, at)
-    byName.set(name, [...(byName.get(name) ?? []), at < 0 ? '' : entry.slice(at + 1)])
+    const value = at < 0 ? '' : entry.slice(at + 1)
+    const known = byName.get(name)
+    if (known === undefined) byName.set(name, [value])
+    else known.push(value)
   }
   return byName
 }

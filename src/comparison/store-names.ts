@@ -31,13 +31,17 @@ export function pairByName(removed: readonly string[], added: readonly string[])
   const right = new Set(added.keys())
   for (const key of ['name', 'program'] as const) {
     const places = new Map<string, number[]>()
-    for (const j of right) {
+    // The first of each is taken first, from the end: any number of paths may have one name.
+    for (const j of [...right].reverse()) {
       const named = storeName(added[j]!)?.[key]
-      if (named !== undefined) places.set(named, [...(places.get(named) ?? []), j])
+      if (named === undefined) continue
+      const known = places.get(named)
+      if (known === undefined) places.set(named, [j])
+      else known.push(j)
     }
     for (const i of left) {
       const named = storeName(removed[i]!)?.[key]
-      const j = named === undefined ? undefined : places.get(named)?.shift()
+      const j = named === undefined ? undefined : places.get(named)?.pop()
       if (j === undefined) continue
       pairs.push([i, j])
       left.delete(i)

@@ -38,6 +38,15 @@ test('store paths take the place of those of the same name, then of the same pro
   ])
 })
 
+test('any number of store paths have one name', () => {
+  const COUNT = 200_000
+  const paths = (first: number): string[] =>
+    Array.from({ length: COUNT }, (_, i) => at('source', String(first + i).padStart(32, '0')))
+  const pairs = pairByName(paths(0), paths(COUNT))
+  assert.equal(pairs.length, COUNT)
+  assert.ok(pairs.every(([i, j]) => i === j))
+})
+
 test('of layers in another order as few as can be have moved; of equal ones the first goes with the first', () => {
   const list = (text: string) => [...text].map((letter) => digestOf(Buffer.from(letter)))
   const order = (from: string, to: string) => compareOrder(list(from), list(to))
