@@ -72,7 +72,7 @@ async function checkConfiguration(name: string, run: Run, findings: Findings): P
   const { checkConfig } = await import('./verification/config.js')
   const audits = new LayerAudits(run.workshop, findings)
   const diffIds = await Promise.all(image.layers.map(async (layer) => (await run.passes.of(layer)).diffId))
-  await Promise.all(
+  await findings.inOrder(() =>
     image.layers.map((layer, i) =>
       audits.inTurn(async () =>
         audits.check(`${i}`, `layer ${i + 1}`, await layer.recipe(), i === 0, diffIds[i]),

@@ -28,7 +28,7 @@ export async function checkArchive(
   for (const [i, image] of archive.images.entries()) {
     if (!archive.isLayout) findings.checked.images++
     checkDocuments(image, findings)
-    await Promise.all(
+    await findings.inOrder(() =>
       image.layers.map(({ name, range, diffId }, k) => {
         const shown = archive.images.length > 1 ? `image ${i + 1}, ` : ''
         const where = `${shown}layer ${k + 1} (${name.slice(0, 300)})`

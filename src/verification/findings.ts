@@ -8,6 +8,8 @@ const MAX_PROBLEMS = 10_000
 /** What an image may be to blame for; other failures are the run's. */
 const OF_THE_IMAGE = ['IMAGE_INVALID', 'BASE_INVALID']
 
+const PLACES = new Intl.Collator('en', { numeric: true })
+
 export class Findings {
   readonly problems: Problem[] = []
   readonly checked: Checked = { images: 0, layers: 0, bytes: 0 }
@@ -18,6 +20,14 @@ export class Findings {
     if (this.known.has(key) || this.known.size >= MAX_PROBLEMS) return
     this.known.add(key)
     this.problems.push({ where, message })
+  }
+
+  /** Waits for checks that end in any order; what they find is told by place, numbers as numbers. */
+  async inOrder(check: () => Promise<void>[]): Promise<void> {
+    const start = this.problems.length
+    await Promise.all(check())
+    const found = this.problems.splice(start)
+    this.problems.push(...found.sort((a, b) => PLACES.compare(a.where, b.where)))
   }
 
   /** What the image is to blame for becomes a problem. @returns undefined then */

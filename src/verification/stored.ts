@@ -110,7 +110,7 @@ export class StoredImages {
     // BuildKit's attestations have the form of images, for no platform.
     const isOfAPlatform =
       isImage && !(platform?.os === 'unknown' && manifest.layers.every((it) => kindOf(it) === undefined))
-    await Promise.all(
+    await this.findings.inOrder(() =>
       manifest.layers.map((layer, i) => {
         const name = `layer ${i + 1} (${layer.digest})`
         return this.blobs.check(layer, name, isOfAPlatform ? 'layer' : 'bytes', i === 0, diffIds?.[i])

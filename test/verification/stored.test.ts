@@ -13,6 +13,7 @@ import { filesOf, smallImage, writeArchive } from '../comparison/small-image.js'
 import { mutate } from '../support/mutate.js'
 import { block } from '../support/raw-tar.js'
 import { directoriesIn, scratchDirectory } from '../support/scratch.js'
+import { writeTarImage } from '../support/tar-image.js'
 
 const root = scratchDirectory()
 const directory = directoriesIn(root)
@@ -377,6 +378,18 @@ test('an archive of a layout, its blobs packed in it', async () => {
   })
   const found = await verifyImage({ image: `oci-archive:${root}/packed.tar` })
   assert.deepEqual([lines(found), found.checked.layers], [[], 4])
+})
+
+test('faults are told in the order of the layers, not in that in which their reading ends', async () => {
+  const path = join(root, 'order.tar')
+  const twice = (bytes: number) => [{ name: 'a', data: Buffer.alloc(bytes) }, { name: 'a' }]
+  const sizes = [1, 8 << 20, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+  writeTarImage(path, { layers: sizes.map((bytes) => ({ members: twice(bytes) })) })
+  const found = lines(await verifyImage({ image: path, threads: 2 }))
+  assert.deepEqual(
+    found.map((line) => /^layer \d+/.exec(line)?.[0]),
+    sizes.map((_, i) => `layer ${i + 1}`),
+  )
 })
 
 test('an archive that is a layout, too: its blobs are read once, packed or not, and both lists are compared', async () => {
