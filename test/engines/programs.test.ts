@@ -45,15 +45,8 @@ describe('engines with programs of their own', { skip }, async () => {
   test('containers-storage: by podman, buildah or skopeo, whichever there is; each finds what the others took', {
     skip: skipWithout('podman', 'buildah', 'skopeo', 'runc'),
   }, async () => {
-    const directory = join(root, 'storage')
-    const podman = new Podman(directory)
-    const storage = join(root, 'storage.conf')
-    writeFileSync(
-      storage,
-      `[storage]\ndriver = "vfs"\ngraphroot = "${directory}/root"\nrunroot = "${directory}/run"\n`,
-    )
-    writeFileSync(join(root, 'config.json'), '{}')
-    const env = { CONTAINERS_STORAGE_CONF: storage, DOCKER_CONFIG: root }
+    const podman = new Podman(join(root, 'storage'))
+    const { env } = podman
     const first = await runAsync([conf, '-o', 'containers-storage:'], env)
     const { destinations, imageId: found } = resultOf(first)
     assert.equal(found, imageId)

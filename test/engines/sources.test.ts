@@ -1,6 +1,6 @@
 /** Images are read from the engines that have them. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, symlinkSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -135,16 +135,8 @@ test('stopped while the engine writes: nothing is left', async () => {
 })
 
 describe('containers-storage', { skip: skipWithout('podman', 'buildah', 'skopeo', 'runc') }, () => {
-  const directory = join(root, 'storage')
-  const podman = new Podman(directory)
-  const storage = join(root, 'storage.conf')
-  writeFileSync(
-    storage,
-    `[storage]\ndriver = "vfs"\ngraphroot = "${directory}/root"\nrunroot = "${directory}/run"\n`,
-  )
-  // buildah wants a file of credentials where one is named.
-  writeFileSync(join(root, 'config.json'), '{}')
-  const state = { CONTAINERS_STORAGE_CONF: storage, DOCKER_CONFIG: root }
+  const podman = new Podman(join(root, 'storage'))
+  const state = podman.env
   podman.call('load', '-i', archive)
   // As podman names what was built here.
   podman.call('tag', 'app:1.0', 'localhost/own:1.0', 'docker.io/library/app:1.0')

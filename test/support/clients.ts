@@ -63,9 +63,17 @@ const LIMITS = ['--ulimit', 'nofile=1024:1024', '--ulimit', 'nproc=1024:1024']
 export class Podman {
   /** What keeps its state where it belongs. */
   readonly options: string[]
+  /** What others of its kind find the same images by. */
+  readonly env: NodeJS.ProcessEnv
 
   constructor(directory: string) {
     const path = (name: string): string => join(directory, name)
+    mkdirSync(directory, { recursive: true })
+    const storage = ['driver = "vfs"', `graphroot = "${path('root')}"`, `runroot = "${path('run')}"`]
+    writeFileSync(path('storage.conf'), `[storage]\n${storage.join('\n')}\n`)
+    // buildah wants a file of credentials where one is named.
+    writeFileSync(path('config.json'), '{}')
+    this.env = { CONTAINERS_STORAGE_CONF: path('storage.conf'), DOCKER_CONFIG: directory }
     this.options = [
       '--root',
       path('root'),
