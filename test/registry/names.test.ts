@@ -1,6 +1,6 @@
 /** One push under several names, for several platforms, with annotations, to old registries; real clients take it. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { buildIndex } from '../../src/index.js'
@@ -65,16 +65,9 @@ describe('names', { skip }, async () => {
     skip: skipWithout('dockerd', 'podman', 'buildah'),
   }, async () => {
     const engine = await DockerEngine.start(join(root, 'docker'))
-    const storage = join(root, 'storage.conf')
-    const directory = join(root, 'storage')
-    writeFileSync(
-      storage,
-      `[storage]\ndriver = "vfs"\ngraphroot = "${directory}/root"\nrunroot = "${directory}/run"\n`,
-    )
+    const podman = new Podman(join(root, 'storage'))
     const archive = join(root, 'named.tar')
-    mkdirSync(engine.env.DOCKER_CONFIG!, { recursive: true })
-    writeFileSync(join(engine.env.DOCKER_CONFIG!, 'config.json'), '{}')
-    const env = { ...engine.env, CONTAINERS_STORAGE_CONF: storage }
+    const env = { ...engine.env, ...podman.env }
     const names = ['-t', 'one:1', '-t', 'two/b:2']
     for (const round of [1, 2]) {
       const outputs = ['-o', archive, '-o', 'docker-daemon:', '-o', 'containers-storage:']
@@ -82,13 +75,12 @@ describe('names', { skip }, async () => {
       assert.deepEqual((await readImage(archive)).manifest[0]!.RepoTags, ['one:1', 'two/b:2'], `${round}`)
       const docker = engine.call('images', '--format', '{{.Repository}}:{{.Tag}}').split('\n').sort()
       assert.deepEqual(docker, ['one:1', 'two/b:2'])
-      const podman = new Podman(directory)
       for (const name of ['docker.io/library/one:1', 'docker.io/two/b:2'])
         assert.equal(podman.run(name), expected)
     }
     // One destination alone, where podman can be told the name.
     resultOf(await runAsync([conf, '-t', 'x:1', '-t', 'y:2', '-o', 'containers-storage:'], env))
-    for (const name of ['x:1', 'y:2']) assert.equal(new Podman(directory).run(name), expected)
+    for (const name of ['x:1', 'y:2']) assert.equal(podman.run(name), expected)
   })
 
   test('of several configurations are one index, which clients take their platform from', {
