@@ -23,12 +23,8 @@ export function untrueLayer(source: LayerSource, expected: string, found: string
     const what = source.kind === 'store' ? `a file in the ${nameOf(source)}` : nameOf(source)
     return changed(what, expected, found)
   }
-  // As containerd and newer Dockers save them; the name is the digest of what is there.
-  const isPacked = source.name === `blobs/${found.replace(':', '/')}`
   const code = source.kind === 'base' ? 'BASE_INVALID' : 'IMAGE_INVALID'
   return new ImageError(code, `${nameOf(source)}: expected the diff ID ${expected}, found ${found}`, {
-    hint: isPacked
-      ? 'its layers are packed, as in an image layout: name it oci-archive:FILE'
-      : 'it is damaged: save or fetch the image again',
+    hint: 'it is damaged: save or fetch the image again',
   })
 }

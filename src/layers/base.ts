@@ -3,7 +3,7 @@
  * `manifest.json` names the image config and the layers, each a member of the archive.
  */
 import { ImageError } from '../errors.js'
-import { type Digest, isDigest } from '../model/digest.js'
+import { type Digest, fromHex, isDigest } from '../model/digest.js'
 import { MAX_LAYERS } from '../model/image.js'
 import type { Member } from '../model/member.js'
 import type { FileRange, Range } from '../model/recipe.js'
@@ -33,6 +33,11 @@ export interface BaseImage {
   names: string[]
   /** Of its manifest, in whole seconds since the epoch. */
   mtime: number
+  /**
+   * Whether it has to be read as an image layout: it is nothing else, and nothing of it is here, or its layers are packed,
+   * as containerd and Docker with containerd's store save them, and only the layout tells how.
+   */
+  needsLayout: boolean
 }
 
 /** Of a document of a base. Those of real images have hundreds; this many take less than 50 MB. */
@@ -41,15 +46,29 @@ const MAX_VALUES = 250_000
 /** @throws ImageError BASE_INVALID naming the archive and what in it is not as expected */
 export async function openBase(task: { path: string }): Promise<BaseImage> {
   const index = await indexArchive(task.path)
-  const { path, compression, fingerprint } = index
+  const { path, compression, fingerprint, members } = index
+  const file = { kind: 'range', path, compression, fingerprint } as const
+  if (isLayoutOnly(index))
+    return { file, layers: [], config: new Uint8Array(), names: [], mtime: 0, needsLayout: true }
   const { names, layers, config } = imageOf(index, manifestOf(index)[0])
-  return {
-    file: { kind: 'range', path, compression, fingerprint },
-    layers,
-    config,
-    names,
-    mtime: Math.trunc(index.members.get('manifest.json')!.mtime),
-  }
+  const mtime = Math.trunc(members.get('manifest.json')!.mtime)
+  return { file, layers, config, names, mtime, needsLayout: isLayout(index) && layers.some(isPacked) }
+}
+
+/** Whether it is an image layout, too, as Docker writes it from version 25 on. */
+export function isLayout({ members }: ArchiveIndex): boolean {
+  return members.countOf('index.json') > 0
+}
+
+/** Whether it is an image layout, and nothing else. */
+export function isLayoutOnly(index: ArchiveIndex): boolean {
+  return isLayout(index) && index.members.get('manifest.json') === undefined
+}
+
+/** Whether it is called by the digest of something else than its archive. */
+function isPacked({ member, diffId }: BaseLayer): boolean {
+  const [, hex] = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(member.name) ?? []
+  return hex !== undefined && fromHex(hex) !== diffId
 }
 
 /** The images that manifest.json lists. @throws ImageError BASE_INVALID */

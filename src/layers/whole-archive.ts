@@ -3,7 +3,7 @@ import { ImageError } from '../errors.js'
 import type { FileRange } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
 import { indexArchive } from './archive-index.js'
-import { type BaseLayer, document, imageOf, manifestOf } from './base.js'
+import { type BaseLayer, document, imageOf, isLayout, isLayoutOnly, manifestOf } from './base.js'
 
 export interface ArchivedImage {
   names: string[]
@@ -18,7 +18,7 @@ export interface WholeArchive {
   images: ArchivedImage[]
   /** `NAME:TAG` of the older list of images, where there is one. */
   repositories?: string[]
-  /** Whether it is an image layout too, as Docker writes it from version 25 on, and can be read in place. */
+  /** Whether it is an image layout, too. */
   isLayout: boolean
   problems: string[]
 }
@@ -26,7 +26,7 @@ export interface WholeArchive {
 /** More than any archive has. */
 const MAX_IMAGES = 10_000
 
-/** @throws ImageError BASE_INVALID for what is no archive, or has no manifest.json */
+/** @throws ImageError BASE_INVALID for what is no archive, or has no list of images */
 export async function openArchive({ path }: { path: string }): Promise<WholeArchive> {
   const index = await indexArchive(path)
   const { compression, fingerprint, members } = index
@@ -40,8 +40,10 @@ export async function openArchive({ path }: { path: string }): Promise<WholeArch
       return []
     }
   }
-  const elements = manifestOf(index)
-  if (elements.length === 0) problems.push('manifest.json: expected a list of images, found none')
+  const isNoList = isLayoutOnly(index)
+  const elements = isNoList ? [] : manifestOf(index)
+  if (elements.length === 0 && !isNoList)
+    problems.push('manifest.json: expected a list of images, found none')
   if (elements.length > MAX_IMAGES)
     problems.push(`manifest.json: expected at most ${MAX_IMAGES} images, found ${elements.length}`)
   const images = elements.slice(0, MAX_IMAGES).flatMap((element, i) =>
@@ -61,7 +63,7 @@ export async function openArchive({ path }: { path: string }): Promise<WholeArch
     file: { kind: 'range', path, compression, fingerprint },
     images,
     ...(old[0] === undefined ? {} : { repositories: old[0] }),
-    isLayout: compression === 'none' && members.get('index.json') !== undefined,
+    isLayout: isLayout(index),
     problems,
   }
 }

@@ -1,15 +1,34 @@
-/** The image that a docker-archive holds, as docker, podman, skopeo, nixpkgs or this program saved it. */
+/** The first image of an archive as docker, podman and skopeo save it. */
 import { diffIdKey } from '../cache/layer-keys.js'
 import { nameOf } from '../documents/layer-names.js'
 import { configDocument } from '../documents/oci-manifest.js'
+import type { BaseImage } from '../layers/base.js'
 import type { Image } from '../model/image.js'
 import type { Layer, Plan } from '../model/layer.js'
 import type { Workshop } from '../pool/workshop.js'
 import { once } from './once.js'
 
-/** @param path of the archive, plain or compressed @throws ImageError IMAGE_INVALID */
-export async function openDockerArchive(path: string, workshop: Workshop): Promise<Image> {
-  const { layers, config, names, mtime, file } = await workshop.openBase(path)
+/** What archives are opened with. */
+export interface ArchiveContext {
+  workshop: Workshop
+  signal: AbortSignal
+  /** Has something closed when the run is over. */
+  onEnd(close: () => Promise<void>): void
+}
+
+/**
+ * @param name of the archive, for messages @param path of it, plain or compressed; it may be an image layout in place of a
+ *   docker-archive, or be both
+ * @throws ImageError IMAGE_INVALID, BASE_INVALID
+ */
+export async function openDockerArchive(name: string, path: string, context: ArchiveContext): Promise<Image> {
+  const base = await context.workshop.openBase(path)
+  if (!base.needsLayout) return imageOf(base, context.workshop)
+  const { openLayoutArchive } = await import('./layout-archive.js')
+  return openLayoutArchive(name, path, base, context)
+}
+
+function imageOf({ layers, config, names, mtime, file }: BaseImage, workshop: Workshop): Image {
   return {
     layers: layers.map(({ member, range, diffId }): Layer => {
       const source = { kind: 'image', name: member.name } as const

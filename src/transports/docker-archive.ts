@@ -39,9 +39,9 @@ class DockerArchive implements Place {
     return inOrder(name, fd)
   }
 
-  async source({ workshop }: TransportContext): Promise<Image> {
+  async source(context: TransportContext): Promise<Image> {
     const { openDockerArchive } = await import('../sources/docker-archive.js')
-    return openDockerArchive(this.path, workshop)
+    return openDockerArchive(this.name, this.path, context)
   }
 
   /** @throws ImageError FILE_UNREADABLE */

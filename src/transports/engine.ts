@@ -42,7 +42,7 @@ class AtEngine implements Place {
     const held = await this.holder(context)
     if ('archive' in held) {
       const { openDockerArchive } = await import('../sources/docker-archive.js')
-      return openDockerArchive(held.archive, context.workshop)
+      return openDockerArchive(this.name, held.archive, context)
     }
     const { openStoredImage } = await import('../sources/blob-store.js')
     return openStoredImage(held.store, undefined, [this.wanted!], context.workshop, context.signal)
