@@ -20,6 +20,7 @@ import { inRun } from './in-run.js'
 import type { Owner } from './model/owner.js'
 import { namesConf } from './sources/any.js'
 import { openConfFile } from './sources/conf-file.js'
+import { parsePlace } from './transports.js'
 
 export interface ClosureOptions {
   /** Store paths, or links to them. */
@@ -70,7 +71,7 @@ export async function planImage(options: PlanOptions): Promise<Planned> {
   const config = imageConfig(options, roots)
   const closure = await readClosure(roots, options.registration, signal)
   const tree = treeOf(options, roots, closure)
-  const from = options.from === undefined ? null : absolute(options.from)
+  const from = options.from === undefined ? null : (parsePlace(options.from).absolute ?? options.from)
   const layers = await layersOf(closure, owner, options, from)
 
   const output = resolve(options.output)
@@ -127,14 +128,6 @@ function treeOf(options: PlanOptions, roots: readonly string[], closure: Closure
   if (options.caCertificates) addCertificates(tree, [...closure.keys()])
   addTmp(tree)
   return tree
-}
-
-/** What lies on this machine is found from anywhere; a docker-archive is named as the script takes it. */
-function absolute(image: string): string {
-  const [, scheme, path = '', tag = ''] = /^([a-z][a-z0-9+-]*):([^:]*)(.*)$/s.exec(image) ?? []
-  if (scheme === undefined) return resolve(image)
-  if (scheme === 'docker-archive') return resolve(`${path}${tag}`)
-  return scheme === 'oci' || scheme === 'oci-archive' ? `${scheme}:${resolve(path)}${tag}` : image
 }
 
 async function layersOf(

@@ -1,5 +1,6 @@
 /** Files as docker load reads them; a pipe or device by name is streamed to. */
 import { accessSync, closeSync, constants } from 'node:fs'
+import { resolve } from 'node:path'
 import { attempt } from '../errors.js'
 import { expectWritable, lookAtTarget } from '../files/target.js'
 import type { Destination } from '../model/destination.js'
@@ -23,6 +24,11 @@ class DockerArchive implements Place {
     readonly name: string,
     readonly path: string,
   ) {}
+
+  /** Without a scheme, as the script takes it. */
+  get absolute(): string {
+    return resolve(this.path)
+  }
 
   async destination({ signal, isDry, notice, onEnd }: TransportContext): Promise<Destination> {
     const { name, path } = this

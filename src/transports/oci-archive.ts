@@ -7,6 +7,7 @@ export const ociArchive: Transport = {
   syntax: 'oci-archive:FILE[:TAG]',
   parse: (address, name) =>
     parseLayout(address, name, {
+      scheme: 'oci-archive',
       isFile: true,
       write: async (path, { signal, isDry }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')

@@ -1,4 +1,5 @@
 /** Image layouts, as directories. */
+import { resolve } from 'node:path'
 import type { BlobReader, BlobStore } from '../model/blob-store.js'
 import type { Destination } from '../model/destination.js'
 import type { Image } from '../model/image.js'
@@ -10,6 +11,7 @@ export const oci: Transport = {
   syntax: 'oci:DIR[:TAG]',
   parse: (address, name) =>
     parseLayout(address, name, {
+      scheme: 'oci',
       isFile: false,
       write: async (path, { signal, isDry }) => {
         const { OciLayout } = await import('../blob-stores/oci-layout.js')
@@ -25,6 +27,7 @@ export const oci: Transport = {
 type ReadableStore = BlobReader & { close(): Promise<void> }
 
 interface LayoutKind {
+  scheme: string
   isFile: boolean
   write(path: string, context: TransportContext): Promise<BlobStore>
   read(path: string, context: TransportContext): Promise<ReadableStore>
@@ -54,6 +57,11 @@ class Layout implements Place {
 
   get isFile(): boolean {
     return this.kind.isFile
+  }
+
+  get absolute(): string {
+    const { kind, path, tag } = this
+    return `${kind.scheme}:${resolve(path)}${tag === undefined ? '' : `:${tag}`}`
   }
 
   async destination(context: TransportContext): Promise<Destination> {

@@ -24,6 +24,8 @@ export interface Place {
   readonly name: string
   /** The file or the directory that is written to, where it is one; `-` is standard output. */
   readonly path?: string
+  /** As it is named from any directory, where that is otherwise. */
+  readonly absolute?: string
   /** Whether the path is a file; otherwise it is the directory of an image layout. */
   readonly isFile?: boolean
   /** Whether layers are blobs there, so that keys of layers can save work. */
