@@ -3,7 +3,7 @@ import { compare } from './comparison/compare.js'
 import type { ImageDiff } from './comparison/result.js'
 import { Side } from './comparison/side.js'
 import { inRun, type Run } from './in-run.js'
-import { checkReadOptions, type ReadOptions } from './options.js'
+import type { ReadOptions } from './options.js'
 import { withoutUserinfo } from './registry/reference.js'
 import { type AnyImage, namesConf, openAny } from './sources/any.js'
 import { parsePlace } from './transports.js'
@@ -20,7 +20,6 @@ export interface DiffOptions extends ReadOptions {
  */
 export async function diffImages(options: DiffOptions): Promise<ImageDiff> {
   const { from, to } = options
-  checkReadOptions(options)
   return inRun(options, async (run) => {
     const [a, b] = await Promise.all([openAny(from, run), openAny(to, run)])
     return diffOpened({ name: from, ...a }, { name: to, ...b }, run)

@@ -1,8 +1,9 @@
 /** What a build or a copy would come to, without writing anything at its destinations. */
-import { attachments, openCopied, openImage } from './build-image.js'
+import { openCopied } from './copy-image.js'
 import { inBuild } from './in-build.js'
 import type { Image } from './model/image.js'
-import { type BuildOptions, type CopyOptions, checkConf, checkOptions, type IndexOptions } from './options.js'
+import { openConfigured } from './open-configured.js'
+import { type BuildOptions, type CopyOptions, checkConf, type IndexOptions } from './options.js'
 import type { DryRunResult } from './results.js'
 
 /**
@@ -13,15 +14,13 @@ import type { DryRunResult } from './results.js'
 export async function dryRun(options: BuildOptions | IndexOptions | CopyOptions): Promise<DryRunResult> {
   const confs = 'confs' in options ? options.confs : 'conf' in options ? [options.conf] : []
   for (const conf of confs) checkConf(conf)
-  checkOptions(options)
   const images = 'confs' in options ? 'several' : 'one'
   return inBuild(
     options,
     async (build) => {
-      await attachments(options, build)
       const opened: Image[] = []
       if ('image' in options) opened.push(await openCopied(options, build))
-      for (const conf of confs) opened.push(await (await openImage(conf, options, build)).whole)
+      for (const conf of confs) opened.push(await (await openConfigured(conf, options, build)).whole)
       if (images === 'several') {
         const { platformsOf } = await import('./writers/image-index.js')
         platformsOf(opened)

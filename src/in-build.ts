@@ -5,13 +5,14 @@ import { expectApart, type NamedPath } from './files/apart.js'
 import { WholeFile } from './files/partial-file.js'
 import { expectWritable } from './files/target.js'
 import { inRun, type Run } from './in-run.js'
-import { DEFAULT_COMPRESSION } from './model/compression.js'
 import type { Destination } from './model/destination.js'
-import type { DeliveryOptions } from './options.js'
+import type { Digest } from './model/digest.js'
+import { blobCompression, checkOptions, type DeliveryOptions } from './options.js'
 import { namedPath, type Place } from './transports/transport.js'
 import { parsePlace } from './transports.js'
+import type { AttachOptions } from './writers/attach.js'
 import { UnderWay } from './writers/under-way.js'
-import type { WriteContext } from './writers/written.js'
+import type { Attach, Finished, WriteContext } from './writers/written.js'
 
 /** One build under way. */
 export interface Build extends Run, WriteContext {
@@ -30,11 +31,12 @@ export interface Build extends Run, WriteContext {
  * @throws ImageError
  */
 export async function inBuild<T>(
-  options: DeliveryOptions,
+  options: DeliveryOptions & AttachOptions,
   run: (build: Build) => Promise<T>,
   readFrom: readonly NamedPath[] = [],
   { images = 'one', isDry = false }: { images?: 'one' | 'several'; isDry?: boolean } = {},
 ): Promise<T> {
+  checkOptions(options)
   checkAborted(options.signal)
   const places = (options.destinations ?? []).map(parsePlace)
   if (images === 'several') expectIndexTakers(places)
@@ -44,7 +46,6 @@ export async function inBuild<T>(
   return inRun(
     options,
     async (base) => {
-      const { compression } = options
       const destinations: Destination[] = []
       if (options.output !== undefined) destinations.push(await callersOutput(options.output))
       for (const place of places) destinations.push(await place.destination(base.context))
@@ -53,24 +54,54 @@ export async function inBuild<T>(
         options.digestFile === undefined || isDry ? undefined : WholeFile.open(options.digestFile)
       if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
       const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
-      return run({
+      const build: Build = {
         ...base,
         underWay: new UnderWay(base.emit),
         verify: options.verify === true,
-        compression: compression && {
-          kind: compression.kind,
-          level: compression.level ?? DEFAULT_COMPRESSION[compression.kind].level,
-        },
+        compression: options.compression && blobCompression(options.compression),
         annotations: options.annotations,
         attach: undefined,
         destinations,
         written,
         digestFile,
         queryNarHashes: (paths, wanted = needsKeys) => base.queryNarHashes(paths, wanted),
-      })
+      }
+      return run({ ...build, attach: await attachments(options, build) })
     },
     isDry,
   )
+}
+
+/**
+ * What is finished at all destinations appears, and the digest last.
+ * @param digest of the manifest or the image config @throws ImageError OUTPUT_FAILED, REGISTRY_FAILED, ENGINE_FAILED
+ */
+export async function conclude(
+  digest: Digest,
+  finished: readonly Pick<Finished, 'publish'>[],
+  { digestFile, memory, emit, signal }: Build,
+): Promise<void> {
+  await digestFile?.finish(digest)
+  for (const { publish } of finished) await publish()
+  await digestFile?.publish(signal)
+  if (memory.known !== undefined) emit({ type: 'layers-known', count: memory.known })
+  if (memory.isOn) emit({ type: 'cache-used', ...memory.counts })
+  emit({ type: 'done' })
+}
+
+export function ofShape<S extends Destination['shape']>(
+  destinations: readonly Destination[],
+  shape: S,
+): Extract<Destination, { shape: S }>[] {
+  return destinations.filter((it): it is Extract<Destination, { shape: S }> => it.shape === shape)
+}
+
+/** @returns undefined when nothing is to be attached @throws ImageError OPTION_INVALID */
+async function attachments(options: AttachOptions, build: Build): Promise<Attach | undefined> {
+  const { referrers, sbom, provenance, signer } = options
+  if (!referrers && !provenance && sbom === undefined && signer === undefined) return undefined
+  const { attachWith } = await import('./writers/attach.js')
+  return attachWith({ referrers, sbom, provenance, signer }, build)
 }
 
 /** @throws ImageError DESTINATION_INVALID */

@@ -3,7 +3,7 @@ import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import { aborted, asImageError, checkAborted } from './errors.js'
 import { Scratch } from './files/scratch.js'
-import type { DeliveryOptions } from './options.js'
+import { checkReadOptions, type DeliveryOptions } from './options.js'
 import { LayerPool, type OnWork } from './pool/pool.js'
 import { threadCount } from './pool/threads.js'
 import { Workshop } from './pool/workshop.js'
@@ -28,6 +28,7 @@ export async function inRun<T>(
   run: (run: Run) => Promise<T>,
   isDry = false,
 ): Promise<T> {
+  checkReadOptions(options)
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
   checkAborted(signal)

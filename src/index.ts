@@ -1,5 +1,6 @@
 export type { SbomFormat } from './attestations/sbom.js'
-export { buildImage, buildIndex, copyImage } from './build-image.js'
+export { buildImage } from './build-image.js'
+export { buildIndex } from './build-index.js'
 export type {
   Costs,
   DiffSide,
@@ -8,6 +9,7 @@ export type {
   SharedChange,
   ValueChange,
 } from './comparison/result.js'
+export { copyImage } from './copy-image.js'
 export { type DiffOptions, diffImages } from './diff-images.js'
 export type { Platform } from './documents/oci-index.js'
 export { dryRun } from './dry-run.js'

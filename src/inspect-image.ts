@@ -2,7 +2,7 @@
 import { inRun } from './in-run.js'
 import type { ImageFacts } from './inspection/facts.js'
 import { inspect, sharedWith } from './inspection/inspect.js'
-import { checkReadOptions, type ReadOptions } from './options.js'
+import type { ReadOptions } from './options.js'
 import { withoutUserinfo } from './registry/reference.js'
 import { openAny } from './sources/any.js'
 
@@ -20,7 +20,6 @@ export interface InspectOptions extends ReadOptions {
 /** @throws ImageError with one of the stable codes; IMAGE_INVALID for a layer that is not what the image says */
 export async function inspectImage(options: InspectOptions): Promise<ImageFacts> {
   const { image, others = [], deep = false, detailed = false } = options
-  checkReadOptions(options)
   return inRun(options, async (run) => {
     const opening = [image, ...others].map((name) => openAny(name, run))
     const [first, ...rest] = await Promise.all(opening)

@@ -3,7 +3,12 @@ import type { Writable } from 'node:stream'
 import { SBOM_FORMATS, type SbomFormat } from './attestations/sbom.js'
 import type { Annotations } from './documents/oci-manifest.js'
 import { ImageError } from './errors.js'
-import { type BlobKind, DEFAULT_COMPRESSION, HIGHEST_LEVEL } from './model/compression.js'
+import {
+  type BlobCompression,
+  type BlobKind,
+  DEFAULT_COMPRESSION,
+  HIGHEST_LEVEL,
+} from './model/compression.js'
 import type { BuildEvent } from './model/events.js'
 import type { RegistryOptions } from './registry/session.js'
 import type { Conf } from './spec/conf.js'
@@ -99,7 +104,10 @@ export interface CompressionOptions {
   level?: number | undefined
 }
 
-/** @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too */
+/**
+ * But for those that every verb has ({@link checkReadOptions}).
+ * @throws ImageError OPTION_INVALID naming the option; what callers without types may get wrong is found too
+ */
 export function checkOptions(options: DeliveryOptions): void {
   const { output, destinations = [], compression, digestFile } = options
   const { repoTag, annotations = {}, sbom, signer } = options
@@ -109,7 +117,7 @@ export function checkOptions(options: DeliveryOptions): void {
     throw invalid('output', 'a Writable or an open file descriptor', output)
   if (!Array.isArray(destinations) || !destinations.every((name) => typeof name === 'string'))
     throw invalid('destinations', 'a list of strings', destinations)
-  if (compression !== undefined) checkCompression(compression)
+  if (compression !== undefined) blobCompression(compression)
   if (![repoTag ?? []].flat().every((name) => typeof name === 'string'))
     throw invalid('repoTag', 'a name, or a list of names', repoTag)
   checkAnnotations(annotations)
@@ -118,7 +126,6 @@ export function checkOptions(options: DeliveryOptions): void {
     throw invalid('signer', 'a line for the shell', signer)
   if (digestFile !== undefined && (typeof digestFile !== 'string' || digestFile === ''))
     throw invalid('digestFile', 'the path of a file', digestFile)
-  checkReadOptions(options)
 }
 
 /** @throws ImageError OPTION_INVALID, as {@link checkOptions} */
@@ -170,14 +177,16 @@ export function checkConf(conf: BuildOptions['conf']): void {
   )
 }
 
-/** @throws ImageError OPTION_INVALID */
-export function checkCompression({ kind, level }: CompressionOptions): void {
+/** How blobs are made, with the level that is meant where none is said. @throws ImageError OPTION_INVALID */
+export function blobCompression({ kind, level }: CompressionOptions): BlobCompression {
   const highest = HIGHEST_LEVEL[kind]
   if (highest === undefined)
     throw invalid('compression.kind', Object.keys(DEFAULT_COMPRESSION).join(', '), kind)
-  if (level === undefined || (kind === 'none' && level === 0)) return
+  const usual = DEFAULT_COMPRESSION[kind]
+  if (level === undefined || (kind === 'none' && level === 0)) return usual
   if (!Number.isInteger(level) || level < 1 || level > highest)
     throw invalid('compression.level', kind === 'none' ? 'nothing' : `a level from 1 to ${highest}`, level)
+  return { kind, level }
 }
 
 function isWritable(output: Writable): boolean {

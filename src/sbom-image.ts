@@ -7,7 +7,7 @@ import { inRun, type Run } from './in-run.js'
 import { inspect } from './inspection/inspect.js'
 import type { Document } from './model/descriptor.js'
 import type { Image } from './model/image.js'
-import { checkReadOptions, checkSbomFormat, type ReadOptions } from './options.js'
+import { checkSbomFormat, type ReadOptions } from './options.js'
 import { type AnyImage, openAny } from './sources/any.js'
 
 export interface SbomOptions extends ReadOptions {
@@ -23,7 +23,6 @@ const MAX_SBOM = 256 << 20
 /** @returns JSON @throws ImageError SBOM_UNKNOWN when nothing tells what the image is made of */
 export async function sbomOf(options: SbomOptions): Promise<Buffer> {
   const { image: name, format } = options
-  checkReadOptions(options)
   checkSbomFormat('format', format)
   return inRun(options, async (run) => {
     const opened = await openAny(name, run)

@@ -6,10 +6,11 @@ import { LayerMemory } from './cache/layer-memory.js'
 import { MemoryStore } from './cache/memory-store.js'
 import { asImageError, ImageError } from './errors.js'
 import { readText } from './files/read-whole.js'
-import { type Build, inBuild } from './in-build.js'
+import { inRun, type Run } from './in-run.js'
 import type { ImageFacts } from './inspection/facts.js'
+import type { BlobCompression } from './model/compression.js'
 import type { BuildEvent } from './model/events.js'
-import { type CompressionOptions, checkOptions } from './options.js'
+import { blobCompression, type CompressionOptions } from './options.js'
 import { isLoopback } from './registry/reference.js'
 import { type Authenticate, htpasswd, token } from './server/access.js'
 import { Catalog } from './server/catalog.js'
@@ -65,14 +66,13 @@ export async function serve(options: ServeOptions): Promise<void> {
   const onEvent = (event: BuildEvent): void => {
     if (event.type === 'warning') warn(event.message)
   }
-  const building = { threads, cache, compression, onEvent, destinations: [] }
-  checkOptions({ ...building, destinations: ['-'] })
+  const packing = compression && blobCompression(compression)
   // The signal is the server's alone: what is under way goes on to its end.
-  await inBuild(building, async (build) => {
+  await inRun({ threads, cache, onEvent }, async (run) => {
     const found = once((line) => notice(line))
     const configurations = new Configurations(
       options.confs,
-      opener(build, options, warn),
+      opener(run, packing, options, warn),
       warn,
       (conf, where) => found(`Using ${conf}, as ${where} does`),
     )
@@ -96,29 +96,30 @@ export async function serve(options: ServeOptions): Promise<void> {
 
 /** Makes a configuration's image, of which nothing is read that an earlier one has told already. */
 function opener(
-  build: Build,
+  run: Run,
+  compression: BlobCompression | undefined,
   { verify, known = [], explore }: ServeOptions,
   warn: (message: string) => void,
 ): (conf: Conf) => Promise<ServedImage> {
-  const { workshop, emit, compression } = build
-  const cached = build.memory.isOn
-    ? build.memory
+  const { workshop, emit } = run
+  const cached = run.memory.isOn
+    ? run.memory
     : new LayerMemory(new DigestCache(new MemoryStore(), warn), false)
   const packed =
     compression && compression.kind !== 'none' ? new PackedLayers(workshop, compression) : undefined
   return async (conf) => {
     const files = [...known, ...(conf.knownLayers ?? [])]
-    const narHashes = build.queryNarHashes(conf.storeLayers.flat(), files.length > 0 || undefined)
+    const narHashes = run.queryNarHashes(conf.storeLayers.flat(), files.length > 0 || undefined)
     const hashes = files.length === 0 ? undefined : ((await narHashes) ?? new Map())
     const memory =
       hashes === undefined
         ? cached
         : cached.knowing(new KnownLayers(files, conf.storeLayers, conf, hashes, warn))
     const { whole } = openConf(conf, {
-      ...build,
+      ...run,
       names: [conf.repoTag],
       narHashes,
-      openBase: build.openImage,
+      openBase: run.openImage,
     })
     const image = await whole
     const passes = new ChecksumPasses(memory, emit)

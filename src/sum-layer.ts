@@ -8,10 +8,10 @@ import { ImageError } from './errors.js'
 import { expectApart } from './files/apart.js'
 import { PartialFile, writeWhole } from './files/partial-file.js'
 import { inRun } from './in-run.js'
-import { type BlobCompression, DEFAULT_COMPRESSION, encoderName } from './model/compression.js'
+import { type BlobCompression, encoderName } from './model/compression.js'
 import type { MadeBlob } from './model/layer.js'
 import type { Owner } from './model/owner.js'
-import { type CompressionOptions, checkCompression } from './options.js'
+import { blobCompression, type CompressionOptions } from './options.js'
 import { type ClosureOptions, readClosure, rootsOf } from './plan-image.js'
 import type { Workshop } from './pool/workshop.js'
 
@@ -79,8 +79,7 @@ function compressionOf({ compression, blob }: LayerOptions): Packing | undefined
       `expected both --compress gzip or zstd and --blob FILE, or neither, found ${isPacked ? 'no file' : 'no compression'}`,
     )
   if (!isPacked) return undefined
-  checkCompression(compression!)
-  return { kind, level: compression?.level ?? DEFAULT_COMPRESSION[kind].level }
+  return { ...blobCompression(compression!), kind }
 }
 
 /** In the order of the archive: as they are named, or the most popular first. */

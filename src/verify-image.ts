@@ -2,7 +2,7 @@
 import { diffOpened } from './diff-images.js'
 import { inRun, type Run } from './in-run.js'
 import type { BlobReader } from './model/blob-store.js'
-import { checkReadOptions, type ReadOptions } from './options.js'
+import type { ReadOptions } from './options.js'
 import { withoutUserinfo } from './registry/reference.js'
 import { namesConf, openAny } from './sources/any.js'
 import type { Place } from './transports/transport.js'
@@ -19,7 +19,6 @@ export interface VerifyOptions extends ReadOptions {
 
 /** @throws ImageError where it cannot be read: what is wrong with the image itself is a problem, not an error */
 export async function verifyImage(options: VerifyOptions): Promise<Verification> {
-  checkReadOptions(options)
   return inRun(options, (run) => verifyIn(run, options))
 }
 

@@ -5,7 +5,7 @@ import { inRun } from './in-run.js'
 import { pathMeant } from './inspection/path-meant.js'
 import { search } from './inspection/search.js'
 import { type WhyFacts, why } from './inspection/why.js'
-import { checkReadOptions, type ReadOptions } from './options.js'
+import type { ReadOptions } from './options.js'
 import { readClosure } from './plan-image.js'
 import { withoutUserinfo } from './registry/reference.js'
 import { openAny } from './sources/any.js'
@@ -23,7 +23,6 @@ export interface WhyOptions extends ReadOptions {
 
 /** @throws ImageError STORE_PATH_INVALID when the path is not in the image, or its references are not known */
 export async function whyInImage(options: WhyOptions): Promise<WhyFacts> {
-  checkReadOptions(options)
   const name = withoutUserinfo(options.image)
   return inRun(options, async (run) => {
     const any = await openAny(options.image, run)

@@ -61,8 +61,9 @@ export function buildCommand(program: Command, setStatus: (status: number) => vo
               const { dryRun } = await import('../dry-run.js')
               return dryRun(others.length === 0 ? { ...asked, conf } : { ...asked, confs })
             }
-            const { buildImage, buildIndex } = await import('../build-image.js')
-            return others.length === 0 ? buildImage({ ...asked, conf }) : buildIndex({ ...asked, confs })
+            if (others.length > 0) return (await import('../build-index.js')).buildIndex({ ...asked, confs })
+            const { buildImage } = await import('../build-image.js')
+            return buildImage({ ...asked, conf })
           },
           confs,
         )

@@ -30,7 +30,7 @@ export function copyCommand(program: Command, setStatus: (status: number) => voi
               const { dryRun } = await import('../dry-run.js')
               return dryRun(asked)
             }
-            const { copyImage } = await import('../build-image.js')
+            const { copyImage } = await import('../copy-image.js')
             return copyImage(asked)
           },
           [image],

@@ -6,8 +6,9 @@ import type { ByDigest } from '../model/destination.js'
 import { digestOf } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Attachment, DestinationResult, IndexResult } from '../results.js'
+import { layersAt } from './build-result.js'
 import { deliveredTo, deliverImages, publishAll, putImage, putTagged, sumUp } from './by-digest.js'
-import { layersAt, type WriteContext } from './written.js'
+import type { WriteContext } from './written.js'
 
 /** An index that is everywhere, but for its tags. */
 export interface FinishedIndex {

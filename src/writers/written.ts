@@ -39,19 +39,6 @@ export interface AtDestination {
   layers: readonly Omit<LayerAt, 'name'>[]
 }
 
-/** @returns the layers with what became of them at the destinations, as far as they have names */
-export function layersAt(
-  layers: readonly LayerResult[],
-  destinations: readonly { name: string | undefined; layers: readonly Omit<LayerAt, 'name'>[] }[],
-): LayerResult[] {
-  const named = destinations.flatMap(({ name, layers }) => (name === undefined ? [] : [{ name, layers }]))
-  if (named.length === 0) return [...layers]
-  return layers.map((layer, i) => ({
-    ...layer,
-    destinations: named.map(({ name, layers }) => ({ name, ...layers[i]! })),
-  }))
-}
-
 /** An image whose layers are known. */
 export interface KnownImage {
   image: Image
