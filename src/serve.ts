@@ -123,7 +123,7 @@ function opener(
     })
     const image = await whole
     const passes = new ChecksumPasses(memory, emit)
-    const offered = await offerImage(image, { workshop, memory, passes, verify }, packed)
+    const offered = await offerImage(image, { workshop, passes, verify }, packed)
     const explorer = async (): Promise<ExplorerPage> => {
       const { inspect } = await import('./inspection/inspect.js')
       const looking = { workshop, memory, passes, deep: false, detailed: true }

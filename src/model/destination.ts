@@ -3,6 +3,7 @@ import type { BlobStore } from './blob-store.js'
 import type { BlobKind } from './compression.js'
 import type { Descriptor } from './descriptor.js'
 import type { Engine } from './engine.js'
+import type { ByteOutput } from './output.js'
 
 export type Destination = InOrder | AtOffsets | ByDigest | Served
 
@@ -51,16 +52,4 @@ export interface Served {
   wanted: string | undefined
 }
 
-/** Bytes in order. */
-export interface ByteOutput {
-  /** Takes all of `bytes` before it is done; they may change afterwards. @throws ImageError OUTPUT_CLOSED, OUTPUT_FAILED */
-  write: Write
-  /** Rejects with OUTPUT_CLOSED when the reader is found to have left while nothing was being written. */
-  readonly lost: Promise<never>
-  /** Everything was written. */
-  end(): void | Promise<void>
-  /** Gives up: a pending write fails. */
-  abort(error: Error): void
-}
-
-export type Write = (bytes: Uint8Array) => void | Promise<void>
+export type Write = ByteOutput['write']

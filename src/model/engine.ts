@@ -1,6 +1,6 @@
 /** Something that keeps images and runs them: Docker, the storage of podman and others, containerd. */
-import type { ByteOutput } from './destination.js'
 import type { Digest } from './digest.js'
+import type { ByteOutput } from './output.js'
 
 export interface Engine {
   /** Resolves when it has answered. Until then nothing else need wait. @throws ImageError ENGINE_FAILED */

@@ -6,7 +6,7 @@ import { closeSync, fstatSync, writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { systemCode } from '../errors.js'
 import { reopenPipe } from '../files/reopen.js'
-import type { ByteOutput } from '../model/destination.js'
+import type { ByteOutput } from '../model/output.js'
 import { PipeReaders } from './pipe-readers.js'
 import { outputError, readerLeft } from './writable-output.js'
 

@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { ImageError, systemCode } from '../errors.js'
-import type { ByteOutput } from '../model/destination.js'
+import type { ByteOutput } from '../model/output.js'
 
 /** An image into any Node stream. The stream is not ended: it is its owner's. */
 export class WritableOutput implements ByteOutput {

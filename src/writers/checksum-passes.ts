@@ -1,17 +1,31 @@
 /** The checksum passes of an image's layers: what each is called and how large it is, before its bytes are written. */
 import type { LayerMemory } from '../cache/layer-memory.js'
 import { nameOf, untrueLayer } from '../documents/layer-names.js'
-import { handled } from '../errors.js'
+import { handled, type ImageError } from '../errors.js'
 import { PLAIN } from '../model/compression.js'
+import type { Digest } from '../model/digest.js'
 import type { Emit } from '../model/events.js'
 import type { Layer, Summed } from '../model/layer.js'
 
-/** A layer whose name and size are known. */
-export interface Passed extends Summed {
+/** A layer whose name and size are known, and from whom. */
+interface Named {
+  diffId: Digest
+  size: number
   /** Whether the digest is the cache's, which what is read is compared with. */
   remembered: boolean
   /** Whether the cache takes the digest when the layer's bytes were compared with it once more. */
   isUnproven: boolean
+}
+
+/** With what it is made from. */
+export interface Passed extends Summed, Named {
+  diffId: Digest
+  size: number
+}
+
+/** What it is made from can be had. */
+interface Recalled extends Named {
+  plan(): Promise<Passed>
 }
 
 export class ChecksumPasses {
@@ -35,7 +49,7 @@ export class ChecksumPasses {
   private async run(layer: Layer): Promise<Passed> {
     // With nothing to recall from all passes are queued at once, in the image's order.
     const recalled = this.memory.canRecall ? await this.recall(layer) : undefined
-    const passed = recalled ?? (await this.pass(layer))
+    const passed = await (recalled === undefined ? this.pass(layer) : recalled.plan())
     const { diffId: digest, size } = passed
     this.emit({ type: 'layer-checksummed', source: layer.source, digest, size })
     return passed
@@ -63,20 +77,34 @@ export class ChecksumPasses {
     return found
   }
 
-  private async recall(layer: Layer): Promise<Passed | undefined> {
+  /** A layer of store paths that the cache knows; it is planned when somebody wants its bytes. */
+  async recall(layer: Layer): Promise<Recalled | undefined> {
     if (layer.source.kind !== 'store') return undefined
     const known = await this.memory.recall(layer, PLAIN)
     if (known === undefined) return undefined
-    const plan = await layer.plan()
-    if (plan.size === known.size)
-      return { ...plan, diffId: known.diffId, claimed: true, remembered: true, isUnproven: false }
-    const found = `${plan.size}`
-    throw await this.memory.stale(
-      layer,
-      PLAIN,
-      nameOf(layer.source),
-      `an archive of ${known.size} bytes`,
-      found,
-    )
+    const { diffId, size } = known
+    const recalled = { diffId, size, remembered: true, isUnproven: false }
+    const plan = async (): Promise<Passed> => {
+      const planned = await layer.plan()
+      if (planned.size !== size)
+        throw await this.stale(layer, `an archive of ${size} bytes`, `${planned.size}`)
+      return { ...planned, ...recalled, claimed: true }
+    }
+    return { ...recalled, plan }
+  }
+
+  /**
+   * Compares the digest of what was read with the one that names the layer; one that nobody has proven is remembered then.
+   * @throws ImageError CACHE_STALE, BASE_INVALID, IMAGE_INVALID, FILE_CHANGED
+   */
+  async prove(layer: Layer, passed: Named, found: Digest): Promise<void> {
+    const { diffId, size, remembered, isUnproven } = passed
+    if (found !== diffId)
+      throw remembered ? await this.stale(layer, diffId, found) : untrueLayer(layer.source, diffId, found)
+    if (isUnproven) await this.memory.remember(layer, PLAIN, { diffId, size, digest: diffId, blobSize: size })
+  }
+
+  private stale(layer: Layer, expected: string, found: string): Promise<ImageError> {
+    return this.memory.stale(layer, PLAIN, nameOf(layer.source), expected, found)
   }
 }

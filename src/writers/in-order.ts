@@ -7,13 +7,12 @@
  * shared buffers to the output.
  */
 import { createHash } from 'node:crypto'
-import { nameOf, untrueLayer } from '../documents/layer-names.js'
 import { aborted, asImageError, handled, ImageError } from '../errors.js'
-import { PLAIN } from '../model/compression.js'
-import type { ByteOutput, InOrder, Write } from '../model/destination.js'
+import type { InOrder, Write } from '../model/destination.js'
 import { type Digest, fromHex } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Layer } from '../model/layer.js'
+import type { ByteOutput } from '../model/output.js'
 import { isPlain, type Planned } from '../pool/streamer.js'
 import type { Bytes } from '../pool/workshop.js'
 import type { LayerResult } from '../results.js'
@@ -181,17 +180,11 @@ async function copyLayer(
   write: Write,
   context: WriteContext,
 ): Promise<void> {
-  const { diffId, remembered, isUnproven, recipe } = passed
-  const { memory } = context
   if (!isCompared(passed, context) || isBeside(passed, context)) await bytes(write)
   else {
-    const found = isPlain(recipe) ? (await bytes(write))! : await hashed(bytes, write)
-    if (found !== diffId) {
-      if (remembered) throw await memory.stale(layer, PLAIN, nameOf(layer.source), diffId, found)
-      throw untrueLayer(layer.source, diffId, found)
-    }
+    const found = isPlain(passed.recipe) ? (await bytes(write))! : await hashed(bytes, write)
+    await context.passes.prove(layer, passed, found)
   }
-  if (isUnproven) await memory.remember(layer, PLAIN, { ...passed, digest: diffId, blobSize: passed.size })
 }
 
 /** The digest taken on this thread, since the worker that produces the bytes is the one that everything waits for. */

@@ -1,20 +1,17 @@
 /** An image whose blobs can be had one by one, made when somebody asks for them: its layers as they are, or packed. */
 import { createHash } from 'node:crypto'
-import { nameOf, untrueLayer } from '../documents/layer-names.js'
+import { nameOf } from '../documents/layer-names.js'
 import { layerType, manifestDocument } from '../documents/oci-manifest.js'
-import { handled, type ImageError } from '../errors.js'
-import { PLAIN } from '../model/compression.js'
+import { handled } from '../errors.js'
 import type { Document } from '../model/descriptor.js'
 import { type Digest, fromHex } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Layer } from '../model/layer.js'
 import { SLICE_BYTES, type Slices } from '../pool/workshop.js'
 import type { ServedBlob, ServedImage } from '../server/served-image.js'
-import type { Passed } from './checksum-passes.js'
-import type { PackedLayers } from './packed-layers.js'
 import type { WriteContext } from './written.js'
 
-export type OfferContext = Pick<WriteContext, 'workshop' | 'memory' | 'passes' | 'verify'>
+type OfferContext = Pick<WriteContext, 'workshop' | 'passes' | 'verify'>
 
 /** A layer as a blob. */
 export interface OfferedLayer extends ServedBlob {
@@ -38,7 +35,7 @@ export interface OfferedImage extends ServedImage {
 export async function offerImage(
   image: Image,
   context: OfferContext,
-  packed?: PackedLayers,
+  packed?: { offer(layer: Layer): Promise<OfferedLayer> },
   onOffered: (i: number, layer: OfferedLayer) => void = () => {},
 ): Promise<OfferedImage> {
   const offer = async (layer: Layer, i: number): Promise<OfferedLayer> => {
@@ -74,9 +71,12 @@ function blobsOf(blobs: readonly ServedBlob[]): Map<Digest, ServedBlob> {
   return new Map(blobs.map((blob) => [blob.descriptor.digest, blob]))
 }
 
-async function offerPlain(layer: Layer, context: OfferContext): Promise<OfferedLayer> {
-  const { workshop, passes, verify } = context
-  const passing = (await remembered(layer, context)) ?? (await passes.of(layer))
+async function offerPlain(layer: Layer, { workshop, passes, verify }: OfferContext): Promise<OfferedLayer> {
+  const recalled = await passes.recall(layer)
+  if (recalled !== undefined && verify)
+    await passes.prove(layer, recalled, (await layer.checksum(false)).diffId)
+  // Most clients have it already, so that one that is known is planned when somebody takes it.
+  const passing = recalled ?? (await passes.of(layer))
   const { diffId, size } = passing
   const descriptor = { mediaType: layerType('none'), digest: diffId, size }
   let isProven = false
@@ -86,33 +86,10 @@ async function offerPlain(layer: Layer, context: OfferContext): Promise<OfferedL
     // What somebody claims is compared until it was true once; a fresh file's change may not show in its times.
     const isOpen = verify || passed.fresh || (!isProven && (passed.claimed || passed.isUnproven))
     const isCompared = isOpen && start === 0 && end === size
-    yield* isCompared ? compared(pieces, layer, passed, context) : pieces
+    yield* isCompared ? compared(pieces, (found) => passes.prove(layer, passed, found)) : pieces
     if (isCompared) isProven = true
   }
   return { diffId, size, descriptor, bytes }
-}
-
-/** A layer that the cache knows; it is planned when somebody takes it, since most clients have it already. */
-async function remembered(
-  layer: Layer,
-  { memory, verify }: OfferContext,
-): Promise<{ diffId: Digest; size: number; plan: () => Promise<Passed> } | undefined> {
-  if (layer.source.kind !== 'store') return undefined
-  const known = await memory.recall(layer, PLAIN)
-  if (known === undefined) return undefined
-  const { diffId, size } = known
-  const stale = (expected: string, found: string): Promise<ImageError> =>
-    memory.stale(layer, PLAIN, nameOf(layer.source), expected, found)
-  if (verify) {
-    const summed = await layer.checksum(false)
-    if (summed.diffId !== diffId) throw await stale(diffId, summed.diffId)
-  }
-  const plan = async (): Promise<Passed> => {
-    const planned = await layer.plan()
-    if (planned.size !== size) throw await stale(`an archive of ${size} bytes`, `${planned.size}`)
-    return { ...planned, diffId, claimed: true, remembered: true, isUnproven: false }
-  }
-  return { diffId, size, plan }
 }
 
 function documentBlob({ descriptor, bytes }: Document): ServedBlob {
@@ -139,11 +116,8 @@ export async function* sliced(slices: Slices, start: number, end: number): Async
 /** The pieces; the last one is given when all of them have the digest, which then may be remembered. */
 async function* compared(
   pieces: AsyncIterable<Uint8Array>,
-  layer: Layer,
-  passed: Passed,
-  { memory }: OfferContext,
+  prove: (found: Digest) => Promise<void>,
 ): AsyncGenerator<Uint8Array> {
-  const { diffId, size, remembered, isUnproven } = passed
   const hash = createHash('sha256')
   let last: Uint8Array | undefined
   for await (const piece of pieces) {
@@ -151,11 +125,6 @@ async function* compared(
     hash.update(piece)
     last = piece
   }
-  const found = fromHex(hash.digest('hex'))
-  if (found !== diffId) {
-    if (remembered) throw await memory.stale(layer, PLAIN, nameOf(layer.source), diffId, found)
-    throw untrueLayer(layer.source, diffId, found)
-  }
-  if (isUnproven) await memory.remember(layer, PLAIN, { diffId, size, digest: diffId, blobSize: size })
+  await prove(fromHex(hash.digest('hex')))
   if (last !== undefined) yield last
 }

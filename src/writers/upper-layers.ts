@@ -1,8 +1,8 @@
 /** A docker-archive for an engine that has the lower layers of an image: the others, the config and the manifest. */
 
-import type { ByteOutput } from '../model/destination.js'
 import { type Digest, toHex } from '../model/digest.js'
 import type { Image } from '../model/image.js'
+import type { ByteOutput } from '../model/output.js'
 import { BLOCK, encodeHeader, newMember, paddingOf } from '../tar/header.js'
 import { manifestMembers } from './docker-archive.js'
 import type { OfferedImage, OfferedLayer } from './offered-image.js'
