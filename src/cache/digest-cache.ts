@@ -5,8 +5,9 @@
 import { asImageError, systemReason } from '../errors.js'
 import type { Blob } from '../model/layer.js'
 import { decodeEntry, encodeEntry, fitsName } from './entry.js'
-import { parsePlace } from './place.js'
-import { type CacheStore, openStore } from './store.js'
+import { openStore } from './open-store.js'
+import { parseCachePlace } from './place.js'
+import type { CacheStore } from './store.js'
 
 export class DigestCache {
   private reads = true
@@ -23,7 +24,7 @@ export class DigestCache {
 
   /**
    * Opens a cache for a build, before it begins.
-   * @param text as {@link parsePlace} takes it
+   * @param text as {@link parseCachePlace} takes it
    * @param make whether to make a directory that is not there
    * @returns undefined, after a warning, when it cannot be used
    * @throws ImageError CACHE_FAILED when the text names no cache
@@ -34,7 +35,7 @@ export class DigestCache {
     signal?: AbortSignal,
     make = true,
   ): Promise<DigestCache | undefined> {
-    const place = parsePlace(text)
+    const place = parseCachePlace(text)
     try {
       return new DigestCache(await openStore(place, { make, signal }), warn)
     } catch (error) {

@@ -3,13 +3,13 @@ import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
 import { ImageError, systemReason } from '../errors.js'
 
-export type Place = { kind: 'directory'; path: string } | { kind: 'server'; url: URL }
+export type CachePlace = { kind: 'directory'; path: string } | { kind: 'server'; url: URL }
 
 /**
  * @param text a directory, or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`, or the same with `rediss:`, over TLS
  * @throws ImageError CACHE_FAILED for what is neither
  */
-export function parsePlace(text: string): Place {
+export function parseCachePlace(text: string): CachePlace {
   const scheme = /^(?:rediss?:|[a-z][a-z0-9+.-]*:\/\/)/i.exec(text)?.[0]
   if (scheme === undefined && text !== '') return { kind: 'directory', path: text }
   const url = /^rediss?:\/\//i.test(text) ? parseUrl(text) : undefined

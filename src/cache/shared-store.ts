@@ -39,7 +39,7 @@ export class SharedStore implements CacheStore {
   ) {}
 
   /**
-   * @param url as {@link parsePlace} takes it
+   * @param url as {@link parseCachePlace} takes it
    * @param signal drops the connection
    * @throws ImageError CACHE_FAILED when there is no client, no server, or it refuses
    */

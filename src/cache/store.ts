@@ -1,5 +1,4 @@
 /** Where the digest cache keeps its entries: a directory, or a server that machines share. */
-import type { Place } from './place.js'
 
 /** Texts by the names of blobs. Each method may fail for reasons of its own; losing an entry is never wrong. */
 export interface CacheStore {
@@ -33,11 +32,4 @@ export interface OpenOptions {
   make: boolean
   /** Ends every wait for a server. */
   signal?: AbortSignal | undefined
-}
-
-/** @throws ImageError CACHE_FAILED when it cannot be used, naming the place without its password */
-export async function openStore(place: Place, options: OpenOptions): Promise<CacheStore> {
-  if (place.kind === 'server')
-    return (await import('./shared-store.js')).SharedStore.open(place.url, options.signal)
-  return (await import('./directory-store.js')).DirectoryStore.open(place.path, options)
 }

@@ -23,10 +23,10 @@ export function cacheCommand(program: Command, setStatus: (status: number) => vo
       .exitOverride()
       .action(async (given: string | undefined, options: O) => {
         const action = async (signal: AbortSignal): Promise<void> => {
-          const { openStore } = await import('../cache/store.js')
-          const { parsePlace } = await import('../cache/place.js')
+          const { openStore } = await import('../cache/open-store.js')
+          const { parseCachePlace } = await import('../cache/place.js')
           const text = await cachePlace(given ?? (process.env.STREAM_LAYERED_IMAGE_CACHE || 'default'))
-          const store = await openStore(parsePlace(text), { make: false, signal })
+          const store = await openStore(parseCachePlace(text), { make: false, signal })
           try {
             await act(store, options)
           } finally {

@@ -116,14 +116,13 @@ export async function deliver(
     throw new ImageError('OUTPUT_TERMINAL', 'an image is not written to a terminal', {
       hint: 'send it on, as in: stream-layered-image conf.json | docker load, or name a file with -o',
     })
-  const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
   const recorded = given.report === undefined ? undefined : await record(given.report, given, inputs)
   const reporter = await chooseReporter(given, isStreamed)
   const options = {
     destinations: output,
     threads: given.jobs,
     compression: given.compress,
-    cache: place ? await cachePlace(place) : undefined,
+    cache: await cacheAsked(given.cache),
     previous: given.previous,
     annotations: given.annotation,
     registry: {
@@ -166,6 +165,12 @@ export async function print(line: string): Promise<void> {
   const output = await FdOutput.open(1)
   await output.write(Buffer.from(`${line}\n`))
   await output.end()
+}
+
+/** Where digests are remembered, as it is asked for here or in the environment; undefined: nowhere. */
+export async function cacheAsked(given: string | undefined): Promise<string | undefined> {
+  const place = given ?? process.env.STREAM_LAYERED_IMAGE_CACHE
+  return place ? cachePlace(place) : undefined
 }
 
 export async function cachePlace(place: string): Promise<string> {

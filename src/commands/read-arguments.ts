@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { ReadOptions } from '../options.js'
 import { reportWarning } from '../report/text.js'
-import { cachePlace, parseJobs } from './delivery.js'
+import { cacheAsked, parseJobs } from './delivery.js'
 import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
 
 export interface ReadArguments extends RegistryArguments {
@@ -28,10 +28,9 @@ export async function readOptions(
   images: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadOptions> {
-  const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
   return {
     threads: given.jobs,
-    cache: place ? await cachePlace(place) : undefined,
+    cache: await cacheAsked(given.cache),
     registry: await registryOptions(given, images, [], signal),
     signal,
     onEvent: reportWarning,

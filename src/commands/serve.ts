@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CompressionOptions } from '../options.js'
 import { log } from '../report/log.js'
-import { cachePlace, parseCompression, parseJobs } from './delivery.js'
+import { cacheAsked, parseCompression, parseJobs } from './delivery.js'
 import { run } from './run.js'
 
 interface ServeArguments {
@@ -64,7 +64,6 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
     .action(async (confs: string[], given: ServeArguments) => {
       const action = async (signal: AbortSignal): Promise<void> => {
         const { serve } = await import('../serve.js')
-        const place = given.cache ?? process.env.STREAM_LAYERED_IMAGE_CACHE
         await serve({
           confs,
           known: given.known,
@@ -72,7 +71,7 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
           names: given.host,
           compression: given.compress,
           threads: given.jobs,
-          cache: place ? await cachePlace(place) : undefined,
+          cache: await cacheAsked(given.cache),
           tokenFile: given.token,
           htpasswdFile: given.htpasswd,
           tlsCertFile: given.tlsCert,

@@ -1,5 +1,5 @@
 /** What differs between the members of two store paths or directories, field by field. */
-import { type FoundMember, memberAt, type PackedMembers, type Place } from '../layers/packed-members.js'
+import { type FoundMember, type MemberPlace, memberAt, type PackedMembers } from '../layers/packed-members.js'
 import type { Member } from '../model/member.js'
 import { normalisePath } from '../python/paths.js'
 import { isReordered } from './config.js'
@@ -8,7 +8,7 @@ import type { Field, FieldChange, MemberChange } from './result.js'
 /** Members of one group, in the archive's order. */
 export interface MemberList {
   packed: PackedMembers
-  places: Place[]
+  places: MemberPlace[]
 }
 
 /** Members with differing contents, for who looks where they do. */
@@ -66,7 +66,7 @@ export function compareMembers(
 }
 
 /** Whether what both have stands in another order. */
-function areReordered(from: ReadonlyMap<string, Place>, to: ReadonlyMap<string, Place>): boolean {
+function areReordered(from: ReadonlyMap<string, MemberPlace>, to: ReadonlyMap<string, MemberPlace>): boolean {
   const others = to.keys()
   for (const key of from.keys()) {
     if (!to.has(key)) continue
@@ -137,8 +137,8 @@ function comparePax(from: Member, to: Member, found: FieldChange[]): void {
 }
 
 /** By what they are called within their group; of several of one name each. @param start how many are passed over */
-function byName(list: MemberList | undefined, start: number): Map<string, Place> {
-  const named = new Map<string, Place>()
+function byName(list: MemberList | undefined, start: number): Map<string, MemberPlace> {
+  const named = new Map<string, MemberPlace>()
   const counts = new Map<string, number>()
   for (const place of list?.places.slice(start) ?? []) {
     const name = ownName(memberAt(list!.packed, place))

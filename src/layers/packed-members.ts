@@ -29,7 +29,7 @@ export interface PackedMembers {
 }
 
 /** Where a member is among packed ones. */
-export type Place = number
+export type MemberPlace = number
 
 const LENGTH = 4
 const FIRST_CHUNK = 4096
@@ -87,7 +87,7 @@ export class MemberPacker {
 }
 
 /** In the archive's order. */
-export function* unpackMembers(packed: PackedMembers): Generator<[Place, FoundMember]> {
+export function* unpackMembers(packed: PackedMembers): Generator<[MemberPlace, FoundMember]> {
   for (const [i, chunk] of packed.chunks.entries())
     for (let at = 0; at < chunk.length; at += LENGTH + bufferOf(chunk).readUInt32LE(at)) {
       const place = i * PLACES + at
@@ -95,7 +95,7 @@ export function* unpackMembers(packed: PackedMembers): Generator<[Place, FoundMe
     }
 }
 
-export function memberAt({ groups, chunks }: PackedMembers, place: Place): FoundMember {
+export function memberAt({ groups, chunks }: PackedMembers, place: MemberPlace): FoundMember {
   const chunk = bufferOf(chunks[Math.floor(place / PLACES)]!)
   const at = place % PLACES
   const start = at + LENGTH

@@ -20,7 +20,7 @@ import { SUBDIRECTORY } from '../../src/cache/cache-directory.js'
 import { DigestCache } from '../../src/cache/digest-cache.js'
 import { DirectoryStore } from '../../src/cache/directory-store.js'
 import { encodeEntry } from '../../src/cache/entry.js'
-import { parsePlace } from '../../src/cache/place.js'
+import { parseCachePlace } from '../../src/cache/place.js'
 import { fromHex } from '../../src/model/digest.js'
 import { command } from '../support/clients.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -171,13 +171,13 @@ test('what names no cache is an error, and nothing of it is repeated that may be
     const seen = { code: 'CACHE_FAILED', message: /^cache [^ ]*: expected a directory or redis:/ }
     await assert.rejects(DigestCache.open(place, assert.fail), seen, place)
     assert.throws(
-      () => parsePlace(place),
+      () => parseCachePlace(place),
       (error: Error) => !/secret/.test(error.message + String(error.cause)),
       place,
     )
   }
   for (const place of ['.', 'a b', './redis:x', 'C:x', 'x:y', '-'])
-    assert.deepEqual(parsePlace(place), { kind: 'directory', path: place })
+    assert.deepEqual(parseCachePlace(place), { kind: 'directory', path: place })
 })
 
 test('an entry that is too large is not read', async () => {

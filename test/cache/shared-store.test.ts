@@ -8,7 +8,7 @@ import { after, describe, test } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import { DigestCache } from '../../src/cache/digest-cache.js'
 import { encodeEntry } from '../../src/cache/entry.js'
-import { type Place, parsePlace } from '../../src/cache/place.js'
+import { type CachePlace, parseCachePlace } from '../../src/cache/place.js'
 import { SharedStore } from '../../src/cache/shared-store.js'
 import { fromHex } from '../../src/model/digest.js'
 import type { Blob } from '../../src/model/layer.js'
@@ -38,7 +38,7 @@ function keyOf(i: number): string {
 }
 
 function urlOf(text: string): URL {
-  const place: Place = parsePlace(text)
+  const place: CachePlace = parseCachePlace(text)
   assert.equal(place.kind, 'server')
   return place.kind === 'server' ? place.url : assert.fail()
 }
