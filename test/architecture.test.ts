@@ -65,13 +65,13 @@ function modules(folder: string): string[] {
     .map((name) => join(folder, name))
 }
 
-function imports(module: string): { path: string; typeOnly: boolean }[] {
+/** What a module imports, types and what is loaded later too. */
+function imports(module: string): string[] {
   const text = readFileSync(join(root, module), 'utf8')
-  const found = [...text.matchAll(/(import|export)( type)?[^'"`;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/g)]
-  return found.map(([, , type, from, dynamic]) => ({
-    path: relative(root, join(root, dirname(module), (from ?? dynamic)!)).replace(/\.js$/, '.ts'),
-    typeOnly: type !== undefined,
-  }))
+  const found = [...text.matchAll(/(?:import|export)[^'"`;]*?from '(\.[^']+)'|import\('(\.[^']+)'\)/g)]
+  return found.map(([, from, dynamic]) =>
+    relative(root, join(root, dirname(module), (from ?? dynamic)!)).replace(/\.js$/, '.ts'),
+  )
 }
 
 function part(module: string): string {
@@ -86,7 +86,7 @@ test('every part of src has its place in the order', () => {
 test('imports point one way', () => {
   const wrong: string[] = []
   for (const module of modules('src')) {
-    for (const { path } of imports(module)) {
+    for (const path of imports(module)) {
       if (!path.startsWith('src/')) wrong.push(`${module} imports ${path}`)
       else if (ORDER.indexOf(part(path)) < ORDER.indexOf(part(module)))
         wrong.push(`${module} imports ${path}`)
@@ -97,7 +97,7 @@ test('imports point one way', () => {
 
 test('workers hold no logic: they import layers and export its tasks', () => {
   for (const module of modules('workers')) {
-    for (const { path } of imports(module)) assert.match(path, /^src\/layers\//)
+    for (const path of imports(module)) assert.match(path, /^src\/layers\//)
     assert.ok(readFileSync(join(root, module), 'utf8').split('\n').length < 25, module)
   }
 })
@@ -109,14 +109,7 @@ test('index.ts only re-exports', () => {
 })
 
 test('no two modules import each other in a circle', () => {
-  const graph = new Map(
-    modules('src').map((module) => [
-      module,
-      imports(module)
-        .filter((i) => !i.typeOnly)
-        .map((i) => i.path),
-    ]),
-  )
+  const graph = new Map(modules('src').map((module) => [module, imports(module)]))
   const done = new Set<string>()
   const visit = (module: string, trail: string[]): void => {
     assert.ok(!trail.includes(module), [...trail, module].join(' → '))

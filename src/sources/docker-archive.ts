@@ -6,15 +6,8 @@ import type { BaseImage } from '../layers/base.js'
 import type { Image } from '../model/image.js'
 import type { Layer, Plan } from '../model/layer.js'
 import type { Workshop } from '../pool/workshop.js'
+import type { ArchiveContext } from './layout-archive.js'
 import { once } from './once.js'
-
-/** What archives are opened with. */
-export interface ArchiveContext {
-  workshop: Workshop
-  signal: AbortSignal
-  /** Has something closed when the run is over. */
-  onEnd(close: () => Promise<void>): void
-}
 
 /**
  * @param name of the archive, for messages @param path of it, plain or compressed; it may be an image layout in place of a

@@ -7,8 +7,16 @@ import { ImageError } from '../errors.js'
 import type { BaseImage } from '../layers/base.js'
 import { type Digest, digestOf } from '../model/digest.js'
 import type { Image } from '../model/image.js'
+import type { Workshop } from '../pool/workshop.js'
 import { openStoredImage } from './blob-store.js'
-import type { ArchiveContext } from './docker-archive.js'
+
+/** What archives are opened with. */
+export interface ArchiveContext {
+  workshop: Workshop
+  signal: AbortSignal
+  /** Has something closed when the run is over. */
+  onEnd(close: () => Promise<void>): void
+}
 
 /** The image that manifest.json lists; where there is no such list, the layout's own. @throws ImageError IMAGE_INVALID */
 export async function openLayoutArchive(

@@ -3,11 +3,13 @@ import pLimit from 'p-limit'
 import type { Descriptor } from '../model/descriptor.js'
 import type { ByDigest } from '../model/destination.js'
 import type { Layer } from '../model/layer.js'
-import type { ForeseenAt } from '../results.js'
+import type { ForeseenAt, ForeseenLayer } from '../results.js'
 import { compressionFor, copied, ON_THEIR_WAY, recallBlob, sharedKey, sizeOf } from './blob-choices.js'
-import type { Foreseen } from './foresee.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { WriteContext } from './written.js'
+
+/** A layer on one way out, with what becomes of it at each destination of that way. */
+export type Foreseen = Omit<ForeseenLayer, 'source'>
 
 export async function foreseeBlobs(
   layers: readonly Layer[],

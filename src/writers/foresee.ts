@@ -4,20 +4,10 @@ import { PLAIN } from '../model/compression.js'
 import type { Destination, Served } from '../model/destination.js'
 import type { Image } from '../model/image.js'
 import type { Layer } from '../model/layer.js'
-import type {
-  Amount,
-  AmountForeseen,
-  DryRunResult,
-  ForeseenAt,
-  ForeseenDestination,
-  ForeseenLayer,
-} from '../results.js'
+import type { Amount, AmountForeseen, DryRunResult, ForeseenAt, ForeseenDestination } from '../results.js'
 import { sizeOf } from './blob-choices.js'
-import { foreseeBlobs } from './foresee-blobs.js'
+import { type Foreseen, foreseeBlobs } from './foresee-blobs.js'
 import type { WriteContext } from './written.js'
-
-/** A layer on one way out, with what becomes of it at each destination of that way. */
-export type Foreseen = Omit<ForeseenLayer, 'source'>
 
 /** @throws ImageError of sources, stores and engines */
 export async function foresee(
