@@ -4,6 +4,7 @@ import { checkAborted, ImageError, systemReason } from '../errors.js'
 import { openRegular } from '../files/regular.js'
 import type { Extent } from '../model/blob-store.js'
 import type { Member } from '../model/member.js'
+import { EXTENSIONS, extensionSize, hasItsChecksum, isZero, WITHOUT_CONTENTS } from '../tar/blocks.js'
 import { decodeMember } from '../tar/decode.js'
 import { BLOCK, paddingOf } from '../tar/header.js'
 import { PaxState } from '../tar/pax.js'
@@ -69,7 +70,7 @@ class Walk {
       if (member === undefined) return
       if (++this.members > MAX_MEMBERS) throw new Error(`it has more than ${MAX_MEMBERS} members`)
       const offset = at + group.length
-      const size = WITHOUT_DATA.has(member.type) ? 0 : member.size
+      const size = WITHOUT_CONTENTS.has(member.type) ? 0 : member.size
       if (!(size >= 0) || offset + size > this.size)
         throw new Error(
           `member ${JSON.stringify(member.name)} has ${size} bytes, which do not fit into ${this.size}`,
@@ -88,14 +89,14 @@ class Walk {
       blocks.push(block)
       length += BLOCK
       if (isZero(block)) break
-      checkSum(block)
-      if (!EXTENDS.has(String.fromCharCode(block[156]!))) break
+      if (!hasItsChecksum(block)) throw new Error('a header has another checksum than its bytes')
+      if (!EXTENSIONS.has(String.fromCharCode(block[156]!))) break
       const size = extensionSize(block)
+      if (Number.isNaN(size)) throw new Error('the size of a header is not octal')
       if (length + size > MAX_HEADERS)
         throw new Error(`the headers of a member take more than ${MAX_HEADERS} bytes`)
       blocks.push(await this.bytes(start + length, size))
       length += size
-      if (length > MAX_HEADERS) throw new Error(`the headers of a member take more than ${MAX_HEADERS} bytes`)
     }
     this.headerBytes += length
     if (this.headerBytes > MAX_ALL_HEADERS)
@@ -124,34 +125,4 @@ class Walk {
     if (this.found.has(name)) throw new Error(`expected ${name} once, found it twice`)
     this.found.set(name, { path: this.path, offset, size: member.size })
   }
-}
-
-/** Links, devices, directories and pipes, whatever size their headers give. */
-const WITHOUT_DATA = new Set(['1', '2', '3', '4', '5', '6'])
-
-/** Type flags of blocks that tell more of the member behind them (POSIX pax, GNU tar). */
-const EXTENDS = new Set(['x', 'X', 'g', 'L', 'K'])
-
-function extensionSize(block: Buffer): number {
-  const text = block.toString('latin1', 124, 136).replace(/[\0 ]+$/, '')
-  if (!/^[0-7]+$/.test(text)) throw new Error('the size of a header is not octal')
-  const size = Number.parseInt(text, 8)
-  return size + paddingOf(size)
-}
-
-const ZEROS = Buffer.alloc(BLOCK)
-
-function isZero(block: Buffer): boolean {
-  return block.equals(ZEROS)
-}
-
-/** The sum of a header's bytes, those of the sum itself counted as spaces. */
-function checkSum(block: Buffer): void {
-  let sum = 8 * 0x20
-  for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += block[i]!
-  const text = block
-    .toString('latin1', 148, 156)
-    .replace(/[\0 ]+$/, '')
-    .trim()
-  if (Number.parseInt(text, 8) !== sum) throw new Error('a header has another checksum than its bytes')
 }

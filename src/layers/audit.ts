@@ -2,15 +2,14 @@
  * Reads a layer as who unpacks it does, and tells what of it is refused by Docker, podman or containerd, is unpacked
  * otherwise by each, or is a danger to who unpacks it (OCI image specification 1.1, "Layer").
  */
-import { ImageError } from '../errors.js'
 import type { Member } from '../model/member.js'
 import type { Recipe } from '../model/recipe.js'
 import { normalisePath } from '../python/paths.js'
-import { MemberReader, type MemberVisitor } from '../tar/member-reader.js'
-import { type Checksum, DigestSink } from './checksum.js'
+import type { MemberVisitor } from '../tar/member-reader.js'
+import type { Checksum } from './checksum.js'
 import { shorten } from './member-table.js'
 import { type NameHash, NameTable, nameHash } from './name-table.js'
-import { writeRecipes } from './recipes.js'
+import { readMembers } from './read-members.js'
 
 export interface AuditTask {
   recipe: Recipe
@@ -35,39 +34,15 @@ const MAX_SUSPECTS = 1000
 export async function auditLayer(task: AuditTask): Promise<Audit> {
   const problems = new Problems()
   const names = new Names(problems, task.isLowest)
-  const sum = await read(task.recipe, names, problems)
+  const ending = new ArchiveEnd()
+  const { diffId, size, end, problem } = await readMembers(task.recipe, names, (bytes, at) =>
+    ending.accept(bytes, at),
+  )
+  if (problem !== undefined) problems.add(problem)
+  else for (const it of ending.problems(size - end)) problems.add(it)
   // Two names may have one hash: what comes twice is told by its name.
-  if (names.suspects.size > 0) await read(task.recipe, new Repeated(names.suspects, problems))
-  return { ...sum, members: names.members, problems: problems.list }
-}
-
-async function read(recipe: Recipe, visitor: MemberVisitor, problems?: Problems): Promise<Checksum> {
-  const reader = new MemberReader(visitor)
-  const end = new ArchiveEnd()
-  const digest = new DigestSink()
-  const buffer = digest.lend()
-  let isBroken = false
-  const attempt = (run: () => void): void => {
-    if (isBroken) return
-    try {
-      run()
-    } catch (error) {
-      if (!(error instanceof ImageError)) throw error
-      isBroken = true
-      problems?.add(error.message)
-    }
-  }
-  await writeRecipes([recipe], {
-    lend: () => buffer,
-    accept: (used) => {
-      attempt(() => reader.accept(buffer.subarray(0, used)))
-      if (reader.isAtEnd) end.accept(buffer.subarray(0, used), digest.size - reader.start)
-      digest.accept(used)
-    },
-  })
-  attempt(() => reader.finish())
-  if (!isBroken) for (const problem of end.problems(digest.size - reader.start)) problems?.add(problem)
-  return { diffId: digest.digest(), size: digest.size }
+  if (names.suspects.size > 0) await readMembers(task.recipe, new Repeated(names.suspects, problems))
+  return { diffId, size, members: names.members, problems: problems.list }
 }
 
 /** What stands behind the last member: two zero blocks, and zeros. */

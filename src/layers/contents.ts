@@ -3,17 +3,14 @@
  * are asked for.
  */
 import { createHash, type Hash, hash } from 'node:crypto'
-import { ImageError } from '../errors.js'
 import { type Digest, fromHex } from '../model/digest.js'
 import type { Member } from '../model/member.js'
 import type { Recipe } from '../model/recipe.js'
-import { MemberReader } from '../tar/member-reader.js'
-import { type Checksum, DigestSink } from './checksum.js'
 import { DirectorySums } from './directories.js'
-import { absolute, addDirectories, count, type Group, groupOf, TooMany } from './groups.js'
+import { absolute, addDirectories, count, type Group, groupOf } from './groups.js'
 import { type LargeFile, LargeFiles } from './large-files.js'
 import { type FoundMember, MemberPacker, type PackedMembers } from './packed-members.js'
-import { writeRecipes } from './recipes.js'
+import { type ReadMembers, readMembers } from './read-members.js'
 import { type Rewrite, Rewrites } from './rewriter.js'
 
 export interface ContentsTask {
@@ -34,53 +31,23 @@ export interface ContentsTask {
   rewrites?: readonly Rewrite[]
 }
 
-export interface LayerContents extends Checksum {
+export interface LayerContents extends ReadMembers {
   /** In the order of their first members. */
   groups: Group[]
   /** Of the groups that were asked for, in the archive's order. */
   members: PackedMembers
-  /** Where the last member ends, in bytes from the archive's start. */
-  end: number
   /** The larger ones, in the archive's order; where they were asked for. */
   files?: readonly LargeFile[]
-  /** Why the archive is read no further, where something in it is no member: `at byte 512: expected …`. */
-  problem?: string
 }
 
 /** For some 300,000 members of the usual length. */
 const ROOM = 96 << 20
 
-/** @throws ImageError as {@link writeRecipes}; IMAGE_INVALID for more than can be kept */
+/** @throws ImageError as {@link readMembers} */
 export async function readContents(task: ContentsTask): Promise<LayerContents> {
   const found = new Contents(task)
-  const reader = new MemberReader(found)
-  const digest = new DigestSink()
-  let problem: string | undefined
-  const attempt = (read: () => void): void => {
-    if (problem !== undefined) return
-    try {
-      read()
-    } catch (error) {
-      if (!(error instanceof ImageError) || error instanceof TooMany) throw error
-      problem = error.message
-    }
-  }
-  const buffer = digest.lend()
-  await writeRecipes([task.recipe], {
-    lend: () => buffer,
-    accept: (used) => {
-      attempt(() => reader.accept(buffer.subarray(0, used)))
-      digest.accept(used)
-    },
-  })
-  attempt(() => reader.finish())
-  return {
-    ...found.finish(),
-    diffId: digest.digest(),
-    size: digest.size,
-    end: reader.start,
-    ...(problem === undefined ? {} : { problem }),
-  }
+  const read = await readMembers(task.recipe, found)
+  return { ...found.finish(), ...read }
 }
 
 /** What it sees of an archive's members. */

@@ -7,6 +7,7 @@ import { ImageError } from '../errors.js'
 import type { Member } from '../model/member.js'
 import { fsDecode } from '../python/fs-encoding.js'
 import { trimSlashes } from '../python/paths.js'
+import { isZero } from './blocks.js'
 import { BLOCK, paddingOf, TYPE } from './header.js'
 import { decodeRecords, type PaxRecords, type PaxState } from './pax.js'
 
@@ -21,7 +22,7 @@ export function decodeMember(group: Buffer, state: PaxState): Member | undefined
   let offset = 0
   while (offset + BLOCK <= group.length) {
     const block = group.subarray(offset, offset + BLOCK)
-    if (block.every((byte) => byte === 0)) return undefined
+    if (isZero(block)) return undefined
     if (offset + BLOCK === group.length) {
       const member = decodeBlock(block)
       applyRecords(member, state.globals)

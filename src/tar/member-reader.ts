@@ -1,8 +1,9 @@
 /** The members of an archive whose bytes go by, as CPython's `tarfile` finds them (`TarFile.next`, `TarInfo._proc_member`). */
 import { ImageError } from '../errors.js'
 import type { Member } from '../model/member.js'
+import { EXTENSIONS, extensionSize, hasItsChecksum, isZero, WITHOUT_CONTENTS } from './blocks.js'
 import { decodeMember } from './decode.js'
-import { BLOCK, paddingOf, TYPE } from './header.js'
+import { BLOCK, paddingOf } from './header.js'
 import { PaxState } from './pax.js'
 
 export interface MemberVisitor {
@@ -20,18 +21,6 @@ export interface MemberVisitor {
 
 /** Header blocks of one member, with its pax records; Linux gives a file's names and attributes less. */
 const MAX_HEADER = 1 << 20
-
-/** Flags of headers that say something of the member that follows. */
-const EXTENSIONS = ['x', 'X', 'g', 'L', 'K']
-/** Types that have no contents, whatever size they give (`TarInfo._proc_builtin`). */
-const WITHOUT_CONTENTS: readonly string[] = [
-  TYPE.link,
-  TYPE.symlink,
-  TYPE.characterDevice,
-  TYPE.blockDevice,
-  TYPE.directory,
-  TYPE.fifo,
-]
 
 export class MemberReader {
   /** Whether the zero block was seen that ends an archive: what lies behind it belongs to nobody. */
@@ -96,14 +85,13 @@ export class MemberReader {
     const blocks = Buffer.concat(this.group)
     this.group = [blocks]
     const block = blocks.subarray(-BLOCK)
-    if (block.every((byte) => byte === 0)) {
+    if (isZero(block)) {
       this.isAtEnd = true
       return
     }
     if (!hasItsChecksum(block)) throw invalid(end - BLOCK, "a member's header", 'other bytes')
-    if (EXTENSIONS.includes(String.fromCharCode(block[156]!))) {
-      const size = Number.parseInt(block.toString('latin1', 124, 136).replace(/[\0 ]+$/, ''), 8)
-      const payload = size + paddingOf(size)
+    if (EXTENSIONS.has(String.fromCharCode(block[156]!))) {
+      const payload = extensionSize(block)
       if (!(this.length + payload <= MAX_HEADER))
         throw invalid(this.start, `extended headers of at most ${MAX_HEADER} bytes`, `${payload}`)
       this.expect(payload === 0, payload || BLOCK)
@@ -119,7 +107,7 @@ export class MemberReader {
     this.globals = state.globals
     if (member.type === 'S') throw invalid(this.start, 'a plain file', 'one stored as a GNU sparse file')
     if (member.size < 0) throw invalid(this.start, 'a size', `${member.size}`)
-    const size = WITHOUT_CONTENTS.includes(member.type) ? 0 : member.size
+    const size = WITHOUT_CONTENTS.has(member.type) ? 0 : member.size
     this.visitor.member(member, this.start, size, blocks)
     this.contents = size
     this.padding = paddingOf(size)
@@ -134,20 +122,6 @@ export class MemberReader {
     this.isBlock = isBlock
     this.missing = bytes
   }
-}
-
-/** The sum of the block's bytes, signed or not, its checksum field taken as spaces (`tarfile.calc_chksums`). */
-function hasItsChecksum(block: Buffer): boolean {
-  const found = Number.parseInt(block.toString('latin1', 148, 156).replace(/[\0 ]+$/, ''), 8)
-  let unsigned = 8 * 0x20
-  let signed = unsigned
-  for (let i = 0; i < BLOCK; i++) {
-    if (i >= 148 && i < 156) continue
-    const byte = block[i]!
-    unsigned += byte
-    signed += byte < 0x80 ? byte : byte - 0x100
-  }
-  return found === unsigned || found === signed
 }
 
 function located<T>(offset: number, decode: () => T): T {
