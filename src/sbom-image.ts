@@ -1,4 +1,5 @@
 /** The SBOM of an image, wherever it is: the one that is attached to it, or one of its store paths. */
+import { buffer } from 'node:stream/consumers'
 import { contentsOf, storePathsOf } from './attestations/contents.js'
 import { makeSbom, SBOM_FORMATS, SBOM_TYPES, type SbomFormat } from './attestations/sbom.js'
 import { parseManifest } from './documents/oci-manifest.js'
@@ -78,7 +79,5 @@ async function attachedTo({ stored }: Image, formats: readonly SbomFormat[]): Pr
       'IMAGE_INVALID',
       `${store.name}: expected an SBOM of at most ${MAX_SBOM} bytes, found ${blob.size}`,
     )
-  const pieces: Uint8Array[] = []
-  for await (const piece of store.get(blob)) pieces.push(piece)
-  return Buffer.concat(pieces)
+  return buffer(store.get(blob))
 }

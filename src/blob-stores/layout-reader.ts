@@ -3,6 +3,7 @@
  * archive. Nothing is made or changed.
  */
 
+import { buffer } from 'node:stream/consumers'
 import { referrerOf, referrersTag } from '../documents/artifact.js'
 import { MAX_DOCUMENT, parseDocument } from '../documents/json.js'
 import {
@@ -135,7 +136,7 @@ export class LayoutReader implements BlobReader {
       throw differs(this.name, digest, `a manifest of at most ${MAX_DOCUMENT} bytes`, `${extent.size}`)
     }
     const { size } = extent
-    const bytes = await collect(compared({ digest, size }, this.read(extent), this.name))
+    const bytes = await buffer(compared({ digest, size }, this.read(extent), this.name))
     try {
       const mediaType = documentType(bytes, entry?.mediaType ?? undefined)
       return mediaType === undefined ? undefined : { descriptor: { mediaType, digest, size }, bytes }
@@ -196,10 +197,4 @@ function layoutVersion(bytes: Buffer): string | undefined {
   } catch {
     return undefined
   }
-}
-
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = []
-  for await (const piece of pieces) all.push(piece)
-  return Buffer.concat(all)
 }

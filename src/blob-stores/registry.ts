@@ -20,8 +20,6 @@ import { type Access, expectStatus, type RegistryOptions, Session } from '../reg
 import { expectDigest, Uploads } from '../registry/upload.js'
 import { type AskOptions, Referrers } from './referrers.js'
 
-/** The size that registries must at least take (distribution spec, "Pushing Manifests"), and commonly take at most. */
-const LARGEST_MANIFEST = MAX_DOCUMENT
 /** As many as a registry gives in one answer, and how large that may be. */
 const MANY_TAGS = 1000
 const LARGEST_LIST = 1 << 20
@@ -104,7 +102,7 @@ export class RegistryStore implements BlobStore {
     if (!isDigest(reference) && !isTag(reference))
       throw this.invalid('DESTINATION_INVALID', 'a tag or a digest', JSON.stringify(brief(reference)))
     const headers = { accept: MANIFEST_TYPES.join(', ') }
-    const answer = await this.ask('GET', `manifests/${reference}`, { headers, limit: LARGEST_MANIFEST })
+    const answer = await this.ask('GET', `manifests/${reference}`, { headers, limit: MAX_DOCUMENT })
     if (answer.status === 404) return undefined
     expectStatus(answer, [200], `get the manifest ${reference}`)
     const found = this.document(reference, answer)
@@ -179,8 +177,8 @@ export class RegistryStore implements BlobStore {
     this.check()
     const { descriptor, bytes } = manifest
     const subject = `manifest ${descriptor.digest}`
-    if (bytes.length > LARGEST_MANIFEST)
-      throw this.invalid('IMAGE_INVALID', `at most ${LARGEST_MANIFEST} bytes`, `${bytes.length}`, subject)
+    if (bytes.length > MAX_DOCUMENT)
+      throw this.invalid('IMAGE_INVALID', `at most ${MAX_DOCUMENT} bytes`, `${bytes.length}`, subject)
     if (digestOf(bytes) !== descriptor.digest)
       throw this.invalid('IMAGE_INVALID', 'its digest', digestOf(bytes), subject)
     if (tag !== undefined && !isTag(tag))
@@ -249,7 +247,7 @@ export class RegistryStore implements BlobStore {
   private document(reference: string, { header, body: bytes }: Answer): Document {
     const subject = `manifest ${reference}`
     if (bytes === undefined)
-      throw this.invalid('IMAGE_INVALID', `at most ${LARGEST_MANIFEST} bytes`, 'more', subject)
+      throw this.invalid('IMAGE_INVALID', `at most ${MAX_DOCUMENT} bytes`, 'more', subject)
     const mediaType = (header('content-type') ?? '').replace(/\s*;.*$/s, '').toLowerCase()
     if (!MANIFEST_TYPES.includes(mediaType))
       throw this.invalid(

@@ -5,7 +5,7 @@
 import * as v from 'valibot'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { type Digest, isDigest } from '../model/digest.js'
-import { parseDocument } from './json.js'
+import { documentIn, parseDocument } from './json.js'
 import { type Annotations, documentOf, MANIFEST_TYPE } from './oci-manifest.js'
 
 /** The config of what has none ("Guidance for an Empty Descriptor"). */
@@ -48,7 +48,7 @@ export function referrerOf({
   descriptor,
   bytes,
 }: Document): { subject: Digest; descriptor: Descriptor } | undefined {
-  const parsed = v.safeParse(REFERRER, tryParse(bytes))
+  const parsed = v.safeParse(REFERRER, documentIn(bytes))
   if (!parsed.success) return undefined
   const { subject, annotations } = parsed.output
   const artifactType = parsed.output.artifactType || parsed.output.config?.mediaType
@@ -74,12 +74,4 @@ export function isReferrersTag(tag: string): boolean {
 /** As it is named in JSON, without what was said of it elsewhere. */
 function plain({ mediaType, digest, size }: Descriptor): Descriptor {
   return { mediaType, digest, size }
-}
-
-function tryParse(bytes: Buffer): unknown {
-  try {
-    return parseDocument(bytes)
-  } catch {
-    return undefined
-  }
 }

@@ -12,6 +12,15 @@ export function parseDocument(bytes: Buffer): unknown {
   return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
 }
 
+/** As {@link parseDocument}; undefined where that throws. */
+export function documentIn(bytes: Buffer): unknown {
+  try {
+    return parseDocument(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 

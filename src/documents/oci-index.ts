@@ -7,7 +7,7 @@ import { ImageError } from '../errors.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import { isDigest } from '../model/digest.js'
 import { isReferrersTag, referrerOf } from './artifact.js'
-import { parseDocument } from './json.js'
+import { documentIn, parseDocument } from './json.js'
 import { type Annotations, DESCRIPTOR, documentOf, INDEX_TYPE, MANIFEST_TYPE } from './oci-manifest.js'
 
 /** An image's name in a layout: a tag, or a whole reference. */
@@ -138,7 +138,7 @@ export interface PutManifest {
 
 /** The blobs and the manifests that a manifest or index names; none when it is neither. */
 export function referencesOf(bytes: Buffer): { blobs: Descriptor[]; manifests: Descriptor[] } {
-  const parsed = v.safeParse(NAMED, tryParse(bytes))
+  const parsed = v.safeParse(NAMED, documentIn(bytes))
   if (!parsed.success) return { blobs: [], manifests: [] }
   const { config, layers, blobs, manifests } = parsed.output
   return {
@@ -158,7 +158,7 @@ const PLATFORM_INDEX = v.object({ manifests: v.nullish(v.array(PLATFORM_ENTRY)) 
 
 /** An index's manifests with their platforms; undefined when the document is no index. */
 export function manifestsOf({ bytes }: Document): v.InferOutput<typeof PLATFORM_ENTRY>[] | undefined {
-  const document = tryParse(bytes)
+  const document = documentIn(bytes)
   if (typeof document !== 'object' || document === null || !('manifests' in document)) return undefined
   const parsed = v.safeParse(PLATFORM_INDEX, document)
   return parsed.success ? (parsed.output.manifests ?? []) : undefined
@@ -169,7 +169,7 @@ export function manifestsOf({ bytes }: Document): v.InferOutput<typeof PLATFORM_
  * @throws SyntaxError when both say different things, or it could be taken for either
  */
 export function documentType(bytes: Buffer, declared: string | undefined): string | undefined {
-  const parsed = v.safeParse(KIND, tryParse(bytes))
+  const parsed = v.safeParse(KIND, documentIn(bytes))
   if (!parsed.success) return undefined
   const { mediaType, manifests, layers, config } = parsed.output
   const isIndex = manifests !== undefined
@@ -220,12 +220,4 @@ function taggedEntry({ document: { descriptor }, tag }: PutManifest): IndexEntry
 
 function only<T>(items: readonly T[]): T | undefined {
   return items.length === 1 ? items[0] : undefined
-}
-
-function tryParse(bytes: Buffer): unknown {
-  try {
-    return parseDocument(bytes)
-  } catch {
-    return undefined
-  }
 }

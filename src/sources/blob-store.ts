@@ -1,9 +1,11 @@
 /** The image that a blob store holds: of an OCI image layout, an OCI archive or a registry. */
 import { statSync } from 'node:fs'
+import { buffer } from 'node:stream/consumers'
 import pLimit from 'p-limit'
 import { saveBlob } from '../blob-stores/save-blob.js'
 import { diffIdKey } from '../cache/layer-keys.js'
 import { diffIdsOf } from '../documents/image-json.js'
+import { MAX_DOCUMENT } from '../documents/json.js'
 import { nameOf } from '../documents/layer-names.js'
 import { manifestsOf } from '../documents/oci-index.js'
 import { kindOf, type Manifest, parseManifest } from '../documents/oci-manifest.js'
@@ -18,8 +20,6 @@ import { type FileRange, TO_THE_END } from '../model/recipe.js'
 import type { Workshop } from '../pool/workshop.js'
 import { once } from './once.js'
 
-/** More than any config has. */
-const MAX_CONFIG = 4 << 20
 /** How many layers are on their way beside those that threads work on: they are being fetched. */
 const ON_THEIR_WAY = 4
 
@@ -97,11 +97,9 @@ async function imageManifest(
 const ARCHITECTURE = { x64: 'amd64', ia32: '386' }[process.arch as string] ?? process.arch
 
 async function readConfig(store: BlobReader, descriptor: Descriptor): Promise<Document> {
-  if (descriptor.size > MAX_CONFIG)
-    throw invalid(store, `a config of at most ${MAX_CONFIG} bytes`, `${descriptor.size}`)
-  const pieces: Uint8Array[] = []
-  for await (const piece of store.get(descriptor)) pieces.push(piece)
-  return { descriptor, bytes: Buffer.concat(pieces) }
+  if (descriptor.size > MAX_DOCUMENT)
+    throw invalid(store, `a config of at most ${MAX_DOCUMENT} bytes`, `${descriptor.size}`)
+  return { descriptor, bytes: await buffer(store.get(descriptor)) }
 }
 
 function storedLayer(stored: StoredBlob, workshop: Workshop, inTurn: InTurn): Layer {

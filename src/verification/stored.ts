@@ -1,6 +1,7 @@
 /** Images in a store of blobs: indexes, manifests, configs and layers against each other, all platforms. */
 
-import { parseDocument } from '../documents/json.js'
+import { buffer } from 'node:stream/consumers'
+import { MAX_DOCUMENT, parseDocument } from '../documents/json.js'
 import { manifestsOf, type Platform } from '../documents/oci-index.js'
 import { INDEX_TYPE, kindOf, MANIFEST_TYPE, type Manifest, parseManifest } from '../documents/oci-manifest.js'
 import { ImageError } from '../errors.js'
@@ -16,8 +17,6 @@ import type { LayerAudits } from './layers.js'
 /** Indexes of indexes are rare, deeper ones unknown. */
 const MAX_DEPTH = 4
 const MAX_MANIFESTS = 10_000
-/** More than any config has. */
-const MAX_CONFIG = 4 << 20
 
 const INDEX_TYPES = [INDEX_TYPE, 'application/vnd.docker.distribution.manifest.list.v2+json']
 const MANIFEST_TYPES = [MANIFEST_TYPE, 'application/vnd.docker.distribution.manifest.v2+json']
@@ -126,11 +125,11 @@ export class StoredImages {
     platform: Entry['platform'],
   ): Promise<readonly string[] | undefined> {
     const where = `config ${config.digest}`
-    if (config.size > MAX_CONFIG) {
-      this.findings.add(where, `expected at most ${MAX_CONFIG} bytes, found ${config.size}`)
+    if (config.size > MAX_DOCUMENT) {
+      this.findings.add(where, `expected at most ${MAX_DOCUMENT} bytes, found ${config.size}`)
       return undefined
     }
-    const bytes = await this.findings.attempt(where, () => whole(this.store.get(config)))
+    const bytes = await this.findings.attempt(where, () => buffer(this.store.get(config)))
     if (bytes === undefined || !isImage) return undefined
     this.findings.checked.bytes += bytes.length
     const { problems, diffIds, platform: own } = checkConfig(bytes, layers.length)
@@ -156,10 +155,4 @@ function* envelopeProblems({ bytes, descriptor }: Document, isIndex: boolean): G
   const own = document.mediaType
   if (own !== undefined && own !== descriptor.mediaType)
     yield `expected the media type ${descriptor.mediaType}, found ${JSON.stringify(own)?.slice(0, 200)}`
-}
-
-async function whole(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
-  const all: Uint8Array[] = []
-  for await (const piece of pieces) all.push(piece)
-  return Buffer.concat(all)
 }
