@@ -6,15 +6,8 @@
 import { buffer } from 'node:stream/consumers'
 import { referrerOf, referrersTag } from '../documents/artifact.js'
 import { MAX_DOCUMENT, parseDocument } from '../documents/json.js'
-import {
-  documentType,
-  findEntry,
-  type Index,
-  type IndexEntry,
-  imagesOf,
-  parseIndex,
-  tagsOf,
-} from '../documents/oci-index.js'
+import { findEntry, tagsOf } from '../documents/layout-index.js'
+import { documentType, type Index, type IndexEntry, imagesOf, parseIndex } from '../documents/oci-index.js'
 import { referrersIn } from '../documents/referrers-index.js'
 import { aborted, checkAborted, failure, ImageError, systemReason } from '../errors.js'
 import { readExtent } from '../files/regular.js'

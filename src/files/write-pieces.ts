@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, openSync } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
 import { failure } from '../errors.js'
 
@@ -12,7 +12,8 @@ export async function writePieces(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await pipeline(pieces, createWriteStream(path), { signal })
+    // Opened at once: what is opened later may come back after its directory was removed.
+    await pipeline(pieces, createWriteStream('', { fd: openSync(path, 'w') }), { signal })
   } catch (error) {
     throw failure('OUTPUT_FAILED', `cannot write ${path}`, error)
   }
