@@ -9,7 +9,7 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { pack } from 'tar-stream'
 import { referencesOf } from '../documents/oci-index.js'
-import { aborted, attempt, checkAborted, failure, ImageError } from '../errors.js'
+import { attempt, checkAborted, failure, ImageError } from '../errors.js'
 import { remove } from '../files/leftovers.js'
 import { PartialFile } from '../files/partial-file.js'
 import { readExtent } from '../files/regular.js'
@@ -17,51 +17,48 @@ import { Scratch } from '../files/scratch.js'
 import { writeToStream } from '../files/stream-file.js'
 import { expectWritable, lookAtTarget } from '../files/target.js'
 import { temporaryDirectory } from '../files/temporary.js'
-import type { BlobStore, PutOptions } from '../model/blob-store.js'
 import type { Descriptor, Document } from '../model/descriptor.js'
 import type { Digest } from '../model/digest.js'
 import { findMembers } from './archive-members.js'
 import { blobPath, LayoutReader } from './layout-reader.js'
-import { OciLayout } from './oci-layout.js'
+import { OciLayout, type OciLayoutOptions } from './oci-layout.js'
 import { plainArchive } from './plain-archive.js'
 
-export class OciArchive implements BlobStore {
+export class OciArchive extends OciLayout {
   /** The archive that is whole, under its temporary name. */
   private packed: PartialFile | undefined
-  private closed = false
 
   private constructor(
-    readonly name: string,
+    name: string,
     private readonly path: string,
-    private readonly directory: string,
-    private readonly layout: OciLayout,
-    private readonly signal: AbortSignal | undefined,
-  ) {}
+    directory: string,
+    signal: AbortSignal | undefined,
+  ) {
+    super(name, directory, { signal, durable: false })
+  }
 
-  /**
-   * Opens an archive to write it anew. A device or pipe is written to when it is published.
-   * @param isDry whether nothing may be made beside it @throws ImageError OUTPUT_FAILED
-   */
-  static async open(name: string, path: string, signal?: AbortSignal, isDry = false): Promise<OciArchive> {
+  /** Opens an archive to write it anew. A device or pipe is written to when it is published. @throws ImageError OUTPUT_FAILED */
+  static override async open(
+    name: string,
+    path: string,
+    { signal, isDry = false }: OciLayoutOptions = {},
+  ): Promise<OciArchive> {
     checkAborted(signal)
     const target = lookAtTarget(path)
     if (isDry) expectWritable(path)
+    // In a dry run nothing is made beside it.
     const parent = isDry || target.kind === 'stream' ? tmpdir() : dirname(target.place)
     const directory = attempt('OUTPUT_FAILED', `cannot write ${path}`, () => temporaryDirectory(parent))
-    try {
-      const layout = await OciLayout.open(name, directory, { signal, durable: false })
-      return new OciArchive(name, path, directory, layout, signal)
-    } catch (error) {
-      remove(directory)
-      throw error
-    }
+    const archive = new OciArchive(name, path, directory, signal)
+    await archive.begin()
+    return archive
   }
 
   /**
    * Opens an archive, plain or compressed, to read it; a compressed one is expanded into a temporary file.
    * @throws ImageError FILE_UNREADABLE, IMAGE_INVALID
    */
-  static async read(name: string, path: string, signal?: AbortSignal): Promise<LayoutReader> {
+  static override async read(name: string, path: string, signal?: AbortSignal): Promise<LayoutReader> {
     checkAborted(signal)
     const scratch = new Scratch()
     try {
@@ -77,46 +74,15 @@ export class OciArchive implements BlobStore {
     }
   }
 
-  manifest(reference: string | undefined): Promise<Document | undefined> {
-    return this.layout.manifest(reference)
-  }
-
-  get(blob: Descriptor): AsyncIterable<Uint8Array> {
-    return this.layout.get(blob)
-  }
-
-  referrers(subject: Digest): Promise<Descriptor[]> {
-    return this.layout.referrers(subject)
-  }
-
-  tags(): Promise<string[]> {
-    return this.layout.tags()
-  }
-
-  has(blob: Descriptor): Promise<boolean> {
-    return this.layout.has(blob)
-  }
-
-  mount(): Promise<boolean> {
-    return this.layout.mount()
-  }
-
-  async canMount(): Promise<boolean> {
-    return false
-  }
-
-  put(blob: Descriptor, content: string | Buffer, options?: PutOptions): Promise<void> {
-    return this.layout.put(blob, content, options)
-  }
-
-  putManifest(manifest: Document, tag: string | undefined): Promise<Document> {
+  override putManifest(manifest: Document, tag: string | undefined): Promise<Document> {
     this.unpack()
-    return this.layout.putManifest(manifest, tag)
+    return super.putManifest(manifest, tag)
   }
 
   /** Packs the archive, under a temporary name; what takes bytes but is no file gets them when it is published. */
-  async finish(): Promise<void> {
-    await this.layout.publish()
+  override async finish(): Promise<void> {
+    await super.finish()
+    await this.writeIndex()
     this.check()
     if (lookAtTarget(this.path).kind === 'stream') return
     this.unpack()
@@ -136,7 +102,7 @@ export class OciArchive implements BlobStore {
     }
   }
 
-  async publish(): Promise<void> {
+  override async publish(): Promise<void> {
     if (this.packed === undefined) await this.finish()
     this.check()
     if (this.packed === undefined) return writeToStream(this.path, this.archive(), this.signal)
@@ -144,17 +110,10 @@ export class OciArchive implements BlobStore {
     this.packed = undefined
   }
 
-  async close(): Promise<void> {
-    this.closed = true
+  override async close(): Promise<void> {
     this.unpack()
-    await this.layout.close()
+    await super.close()
     remove(this.directory)
-  }
-
-  /** @throws ImageError ABORTED */
-  private check(): void {
-    checkAborted(this.signal)
-    if (this.closed) throw aborted(new Error(`${this.name} was closed`))
   }
 
   private unpack(): void {
@@ -167,15 +126,15 @@ export class OciArchive implements BlobStore {
     const found = new Set<Digest>()
     const visit = async ({ digest }: Descriptor): Promise<void> => {
       if (found.has(digest)) return
-      const document = await this.layout.manifest(digest)
+      const document = await this.manifest(digest)
       if (document === undefined) return
       found.add(digest)
       const { blobs, manifests } = referencesOf(document.bytes)
       // What an image may lack is known to who put it: a layer that clients have to get elsewhere, for one.
-      for (const blob of blobs) if (this.layout.locate(blob) !== undefined) found.add(blob.digest)
+      for (const blob of blobs) if (this.locate(blob) !== undefined) found.add(blob.digest)
       for (const manifest of manifests) await visit(manifest)
     }
-    for (const image of await this.layout.images()) await visit(image)
+    for (const image of await this.images()) await visit(image)
     return found
   }
 

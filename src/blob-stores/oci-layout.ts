@@ -41,9 +41,9 @@ export class OciLayout extends LayoutReader implements BlobStore {
   private temporary: string | undefined
   private count = 0
 
-  private constructor(
+  protected constructor(
     name: string,
-    private readonly directory: string,
+    protected readonly directory: string,
     options: OciLayoutOptions,
   ) {
     super(
@@ -62,18 +62,24 @@ export class OciLayout extends LayoutReader implements BlobStore {
   static async open(name: string, directory: string, options: OciLayoutOptions = {}): Promise<OciLayout> {
     checkAborted(options.signal)
     const layout = new OciLayout(name, directory, options)
+    await layout.begin(options.isDry)
+    return layout
+  }
+
+  /** Makes what has to be there, and looks at what is. @throws ImageError when it then is closed */
+  protected async begin(isDry = false): Promise<void> {
+    const { directory } = this
     try {
       const blobs = join(directory, 'blobs', 'sha256')
-      if (options.isDry) expectMakeable(blobs)
+      if (isDry) expectMakeable(blobs)
       else {
-        layout.made = makeDirectories(blobs)
+        this.made = makeDirectories(blobs)
         removeOfTheDead(directory)
       }
-      await layout.index()
-      return layout
+      await this.index()
     } catch (error) {
-      await layout.close()
-      throw layout.failed(error)
+      await this.close()
+      throw this.failed(error)
     }
   }
 
@@ -155,6 +161,11 @@ export class OciLayout extends LayoutReader implements BlobStore {
 
   async publish(): Promise<void> {
     await this.finish()
+    await this.writeIndex()
+  }
+
+  /** Names what was put in index.json. */
+  protected async writeIndex(): Promise<void> {
     const path = join(this.directory, 'index.json')
     const marker = join(this.directory, 'oci-layout')
     await this.verified.save()

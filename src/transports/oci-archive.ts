@@ -11,7 +11,7 @@ export const ociArchive: Transport = {
       isFile: true,
       write: async (path, { signal, isDry }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')
-        return OciArchive.open(name, path, signal, isDry)
+        return OciArchive.open(name, path, { signal, isDry })
       },
       read: async (path, { signal }) => {
         const { OciArchive } = await import('../blob-stores/oci-archive.js')

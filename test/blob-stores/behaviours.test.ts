@@ -30,7 +30,7 @@ function newArchive(): Promise<Place> {
   const path = join(root, `archive-${count++}.tar`)
   const read = (signal?: AbortSignal) => OciArchive.read(`oci-archive:${path}`, path, signal)
   return Promise.resolve({
-    open: (signal?: AbortSignal) => OciArchive.open(`oci-archive:${path}`, path, signal),
+    open: (signal?: AbortSignal) => OciArchive.open(`oci-archive:${path}`, path, { signal }),
     read,
     damage: ({ digest }: Descriptor) => {
       const bytes = readFileSync(path)

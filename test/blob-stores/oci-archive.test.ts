@@ -296,7 +296,7 @@ describe('writing', () => {
     mkdirSync(out)
     const path = join(out, 'image.tar')
     const stop = new AbortController()
-    const archive = await OciArchive.open('oci-archive:x', path, stop.signal)
+    const archive = await OciArchive.open('oci-archive:x', path, { signal: stop.signal })
     await putImage(archive, image, 'v1')
     const finishing = archive.finish()
     stop.abort()
