@@ -43,7 +43,7 @@ export interface Known {
 }
 
 /** An image, as far as it is known without its layers' bytes. */
-export interface Described {
+interface Described {
   names: readonly string[]
   config: Document
   /** The store paths of each layer, from the lowest on. */

@@ -18,7 +18,7 @@ const BUILDER = 'pkg:npm/stream-layered-image'
 const BUILD_TYPE = `${BUILDER}#docs/attestations.md`
 
 /** What decides an image beside the store. */
-export interface BuildParameters {
+interface BuildParameters {
   /** Of the configuration. */
   configuration: Digest
   repoTags: readonly string[]

@@ -16,7 +16,7 @@ import type { Descriptor, Document } from '../model/descriptor.js'
 import { type Digest, isDigest, toHex } from '../model/digest.js'
 import { compared, differs } from './compared.js'
 
-export interface LayoutFiles {
+interface LayoutFiles {
   /** Where a file of the layout lies, by its path in it; undefined when there is none. */
   locate(path: string): Extent | undefined
   close(): Promise<void>

@@ -52,7 +52,7 @@ export function parseRegistration(text: string, source: string, storeDir = nixSt
 }
 
 /** @returns a SHA-256 that is written in any of Nix's ways as `nix-store --query --hash` prints it */
-export function parseNarHash(text: string): string | undefined {
+function parseNarHash(text: string): string | undefined {
   if (/^sha256:[0-9a-df-np-sv-z]{52}$/.test(text)) return text
   const [, hex, base64] = /^(?:(?:sha256:)?([0-9a-f]{64})|sha256-([A-Za-z0-9+/]{43}=))$/.exec(text) ?? []
   if (hex === undefined && base64 === undefined) return undefined

@@ -20,7 +20,7 @@ const LEFT_OUT = new Set(['nix', 'proc', 'sys', 'dev'])
  * Adds a node, with directories for it where they are missing. What is there stays.
  * @throws ImageError OPTION_INVALID where a link or a file is in the place of a directory
  */
-export function addNode(tree: Tree, path: string, node: Node): void {
+function addNode(tree: Tree, path: string, node: Node): void {
   const names = path.split('/')
   for (let i = 1; i < names.length; i++) addDirectory(tree, names.slice(0, i).join('/'), DIRECTORY)
   if (node.kind === 'directory') addDirectory(tree, path, node)

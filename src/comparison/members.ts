@@ -18,7 +18,7 @@ export interface DifferingContents {
   change: FieldChange
 }
 
-export interface ComparedMembers {
+interface ComparedMembers {
   /** The first of them; who looks up more gets none. */
   contents: DifferingContents[]
   /** Indexes of the rewrites without which more members would differ. */

@@ -54,7 +54,7 @@ export interface LayerChange {
   unreadable?: string
 }
 
-export interface ByteAt {
+interface ByteAt {
   offset: number
   /** `header field magic of etc/passwd`, `behind the last member` */
   where: string

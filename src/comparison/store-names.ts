@@ -1,6 +1,6 @@
 /** Names of store paths: `HASH-NAME-VERSION-OUTPUT`. */
 
-export interface StoreName {
+interface StoreName {
   /** 32 characters. */
   hash: string
   /** All behind the hash: `openssl-3.0.13-dev`. */

@@ -7,7 +7,7 @@ import { dumps, type Json } from '../python/json.js'
 import { pythonListRepr } from '../python/repr.js'
 import { configDocument } from './oci-manifest.js'
 
-export interface ImageDescription {
+interface ImageDescription {
   /** As `datetime.isoformat` prints it. */
   created: string
   architecture: string

@@ -18,13 +18,13 @@ export interface DockerHost {
   way: Way
 }
 
-export type Way =
+type Way =
   | { kind: 'unix'; path: string }
   | { kind: 'tcp'; host: string; port: number; tls: Tls | undefined }
   /** By the daemon's own command there. */
   | { kind: 'ssh'; args: string[] }
 
-export interface Tls {
+interface Tls {
   ca?: Buffer | undefined
   cert?: Buffer | undefined
   key?: Buffer | undefined

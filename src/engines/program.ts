@@ -28,7 +28,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-export interface Call {
+interface Call {
   program: string
   args: readonly string[]
   /** Beside this process's own. */

@@ -61,7 +61,7 @@ export interface RepeatedData {
   isEqual: boolean | null
 }
 
-export interface FileData {
+interface FileData {
   size: number
   /** How often it is there. */
   count: number

@@ -23,7 +23,7 @@ export function keepAtExit(path: string): void {
 }
 
 /** Removes all of it now, as far as it can be. */
-export function removeLeftovers(): void {
+function removeLeftovers(): void {
   for (const [path, isOwn] of [...paths]) if (isOwn()) remove(path)
 }
 

@@ -1,7 +1,7 @@
 /** Regular files, opened without waiting: a FIFO that nobody writes to would hold its thread for ever. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
 
-export interface OpenFile {
+interface OpenFile {
   fd: number
   /** Of what was opened. */
   stats: Stats

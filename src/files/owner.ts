@@ -9,7 +9,7 @@ import { hostname } from 'node:os'
 import { systemCode } from '../errors.js'
 
 /** `unknown`: it ran on another machine, in another container, or cannot be looked at. */
-export type Life = 'alive' | 'gone' | 'unknown'
+type Life = 'alive' | 'gone' | 'unknown'
 
 const OWNER = /^([0-9a-f]{8})-([0-9a-f]{8})-(\d{1,10})-(\d{1,20})$/
 

@@ -6,7 +6,7 @@ import { platformOf } from '../documents/platform.js'
 import { ImageError } from '../errors.js'
 import type { HistoryEntry } from './facts.js'
 
-export interface ConfigFacts {
+interface ConfigFacts {
   platform: Platform
   created?: string
   config: unknown

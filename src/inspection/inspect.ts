@@ -18,7 +18,7 @@ import { repeatedFiles } from './repeated-files.js'
 import { sumsOf, totalsOf } from './totals.js'
 
 /** What an image is looked at with. */
-export interface InspectContext {
+interface InspectContext {
   workshop: Workshop
   memory: LayerMemory
   passes: ChecksumPasses

@@ -7,7 +7,7 @@ import { TYPE } from '../tar/header.js'
 import { type IndexedMember, type MemberTable, shorten, targetPath } from './member-table.js'
 
 /** A layer's member and where its data lies. */
-export interface FoundLayer {
+interface FoundLayer {
   member: Member
   range: Range
 }

@@ -31,7 +31,7 @@ const SIZE_LIMIT = 8 ** 11
 /** The longest path that Linux takes, and so the longest pax record, fits behind one header block. */
 const SCRATCH_BYTES = 3 * BLOCK + 2 * 4096
 
-export class LayerHeaders {
+class LayerHeaders {
   private readonly base: Member
   private readonly template: Template
   private readonly paxTemplate = new Template({

@@ -54,7 +54,7 @@ interface Walk {
 }
 
 /** As `pathlib.PurePosixPath` does: repeated slashes, `.` components and a trailing slash vanish, `..` stays. */
-export function normalise(path: string): string {
+function normalise(path: string): string {
   if (!path.startsWith('/')) {
     throw new ImageError('STORE_PATH_INVALID', `store path ${pythonRepr(path)}: expected an absolute path`)
   }

@@ -11,7 +11,7 @@ export interface Bounds {
   output: number
 }
 
-export interface ProgramQuestion {
+interface ProgramQuestion {
   program: string
   args: readonly string[]
   /** Its standard input. */
@@ -26,7 +26,7 @@ export interface ProgramQuestion {
   signal: AbortSignal
 }
 
-export interface ProgramAnswer {
+interface ProgramAnswer {
   status: number | null
   output: string
   /** The end of its standard error. */

@@ -3,7 +3,7 @@ import { ImageError } from '../errors.js'
 import { askProgram, type Bounds } from '../programs/ask.js'
 
 /** Bounds for a helper: somebody may have to type a passphrase, and an answer has hundreds of bytes. */
-export const HELPER_BOUNDS: Bounds = { answer: 60_000, grace: 500, output: 1 << 20 }
+const HELPER_BOUNDS: Bounds = { answer: 60_000, grace: 500, output: 1 << 20 }
 
 /**
  * Asks `docker-credential-NAME get`. When this returns, none of its process group is left that kept its output open,

@@ -7,7 +7,7 @@ import type { Credentials } from './credentials.js'
 import { bytesBody } from './sending.js'
 import type { Transport } from './transport.js'
 
-export type Challenge =
+type Challenge =
   | { scheme: 'basic' }
   | { scheme: 'bearer'; realm: string; service: string | undefined; scope: string | undefined }
 

@@ -8,7 +8,7 @@ import { Connections, type Trust } from './connections.js'
 import { PassingFailure, type RetryOptions, retryAfter, seconds } from './retry.js'
 import { type Body, Sending } from './sending.js'
 
-export type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
 export interface Question {
   method: Method

@@ -21,7 +21,7 @@ let tries = TRIES
 let descriptor: number | undefined
 
 /** Something that stands below the lines, and makes room for them. */
-export interface Display {
+interface Display {
   clear(): void
   draw(): unknown
 }

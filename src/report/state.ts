@@ -22,7 +22,7 @@ export interface State {
   readonly samples: readonly { at: number; bytes: number }[]
 }
 
-export interface Count {
+interface Count {
   readonly layers: number
   readonly bytes: number
 }

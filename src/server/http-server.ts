@@ -23,7 +23,7 @@ export interface ListenOptions {
 }
 
 /** Answers a request; what it throws is the handler's own to tell. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
+type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 /** No client of a registry needs more. Bytes, and milliseconds. */
 const LIMITS = {

@@ -1,7 +1,7 @@
 /** Byte ranges of HTTP (RFC 9110, 14). */
 
 /** From `start` up to `end`, in bytes. */
-export interface ByteRange {
+interface ByteRange {
   start: number
   end: number
 }

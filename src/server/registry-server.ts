@@ -14,7 +14,7 @@ import type { Catalog } from './catalog.js'
 import { HttpServer, type ListenOptions } from './http-server.js'
 import { parseRoute, type Route } from './routes.js'
 
-export interface ServerOptions extends ListenOptions {
+interface ServerOptions extends ListenOptions {
   /** Names of this server that requests may come by, beside its addresses and the one it listens on. */
   names?: readonly string[]
   authenticate?: Authenticate | undefined

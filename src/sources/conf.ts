@@ -16,7 +16,7 @@ import type { Conf } from '../spec/conf.js'
 import { once } from './once.js'
 
 /** What a configuration's image is made with. */
-export interface ConfContext {
+interface ConfContext {
   workshop: Workshop
   emit: Emit
   /** The store's NAR hashes, where keys of layers are wanted. */

@@ -53,7 +53,7 @@ const CONFIG = v.looseObject({
   history: v.nullish(v.array(ENTRY)),
 })
 
-export interface CheckedConfig {
+interface CheckedConfig {
   problems: string[]
   platform?: Platform
   diffIds: readonly string[]

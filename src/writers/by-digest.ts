@@ -13,7 +13,7 @@ import { PreviousBlobs } from './previous-blobs.js'
 import type { AtDestination, Finished, KnownImage, WriteContext } from './written.js'
 
 /** An image whose layers every store has. */
-export interface DeliveredImage extends KnownImage {
+interface DeliveredImage extends KnownImage {
   layers: LayerResult[]
   delivered: readonly Delivered[]
   manifest: Document

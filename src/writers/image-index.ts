@@ -11,7 +11,7 @@ import { deliveredTo, deliverImages, publishAll, putImage, putTagged, sumUp } fr
 import type { WriteContext } from './written.js'
 
 /** An index that is everywhere, but for its tags. */
-export interface FinishedIndex {
+interface FinishedIndex {
   result: Omit<IndexResult, 'cache'>
   publish(): Promise<void>
 }

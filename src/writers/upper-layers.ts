@@ -7,7 +7,7 @@ import { BLOCK, encodeHeader, newMember, paddingOf } from '../tar/header.js'
 import { manifestMembers } from './docker-archive.js'
 import type { OfferedImage, OfferedLayer } from './offered-image.js'
 
-export interface UpperLayers {
+interface UpperLayers {
   image: Image
   offered: OfferedImage
   /** What the image is called there. */

@@ -10,7 +10,7 @@ export interface Value {
   words: readonly string[]
 }
 
-export interface KnownWord {
+interface KnownWord {
   /** `-o`, `--output` */
   forms: readonly string[]
   description: string

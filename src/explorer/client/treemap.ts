@@ -5,7 +5,7 @@ import { nearest } from './neighbours.js'
 import { type Rectangle, squarify } from './squarify.js'
 import { amount, percent, plural } from './words.js'
 
-export interface MapEvents {
+interface MapEvents {
   /** An item was gone to, or chosen. */
   select(item: Item): void
   isDimmed(item: Item): boolean
