@@ -38,7 +38,7 @@ const MAX_TRAILER = 16 << 20
 /** Header blocks of one member, with its pax records; Linux gives a file's names and attributes less. */
 const MAX_HEADER = 1 << 20
 
-/** @throws ImageError BASE_INVALID naming the archive, for what is no readable tar archive */
+/** @throws ImageError IMAGE_INVALID naming the archive, for what is no readable tar archive */
 export async function indexArchive(path: string): Promise<ArchiveIndex> {
   const { fd, stats } = open(path)
   try {
@@ -64,13 +64,13 @@ export async function indexArchive(path: string): Promise<ArchiveIndex> {
 }
 
 function open(path: string): ReturnType<typeof openRegular> {
-  return attempt('BASE_INVALID', `cannot read the base image ${path}`, () => openRegular(fsPath(path)))
+  return attempt('IMAGE_INVALID', `${path}: cannot be read`, () => openRegular(fsPath(path)))
 }
 
 function naming(path: string, error: unknown): ImageError {
   if (!(error instanceof ImageError)) {
     return new ImageError(
-      'BASE_INVALID',
+      'IMAGE_INVALID',
       `${path}: expected a tar archive, plain or compressed with gzip, bzip2, xz or zstd: ${systemReason(error)}`,
       { cause: error },
     )
@@ -144,7 +144,7 @@ async function readMembers(
       }
       if (tape.pending > MAX_HEADER + chunk.length) {
         throw new ImageError(
-          'BASE_INVALID',
+          'IMAGE_INVALID',
           `expected headers of at most ${MAX_HEADER} bytes before each member, found more`,
         )
       }
@@ -165,7 +165,7 @@ async function readToEnd(bytes: AsyncGenerator<Uint8Array>): Promise<void> {
       length += piece.length
       if (length > MAX_TRAILER) {
         throw new ImageError(
-          'BASE_INVALID',
+          'IMAGE_INVALID',
           `expected at most ${MAX_TRAILER >> 20} MiB behind the archive's end, found more`,
         )
       }
@@ -185,18 +185,18 @@ const JSON_STARTS = [0x20, 0x09, 0x0a, 0x0d, 0xef, 0x7b, 0x5b]
 
 function checkFits(member: Member, size: number, dataOffset: number, index: ArchiveIndex): void {
   if (index.members.count >= MAX_MEMBERS) {
-    throw new ImageError('BASE_INVALID', `expected at most ${MAX_MEMBERS} members, found more`)
+    throw new ImageError('IMAGE_INVALID', `expected at most ${MAX_MEMBERS} members, found more`)
   }
   if (member.size !== size) {
     throw new ImageError(
-      'BASE_INVALID',
+      'IMAGE_INVALID',
       `member "${shorten(member.name)}": its headers give two sizes, ${member.size} and ${size} bytes`,
     )
   }
   const end = dataOffset + size
   if (index.compression === 'none' && end > index.fingerprint.size) {
     throw new ImageError(
-      'BASE_INVALID',
+      'IMAGE_INVALID',
       `member "${shorten(member.name)}": expected ${end} bytes of archive, found ${index.fingerprint.size}: it is cut short`,
     )
   }

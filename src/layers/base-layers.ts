@@ -15,7 +15,7 @@ interface FoundLayer {
 /** What links lead to, as far as it is known: each is followed once, however many layers lead through it. */
 export type Resolved = Map<IndexedMember, IndexedMember>
 
-/** @param name as `manifest.json` has it @throws ImageError BASE_INVALID when it leads to no plain file */
+/** @param name as `manifest.json` has it @throws ImageError IMAGE_INVALID when it leads to no plain file */
 export function findLayer(members: MemberTable, name: string, resolved: Resolved): FoundLayer {
   const member = members.get(trimSlashes(name))
   if (member === undefined)
@@ -57,5 +57,5 @@ function expectPlainFile(file: IndexedMember, name: string): void {
 }
 
 function invalid(message: string): ImageError {
-  return new ImageError('BASE_INVALID', message)
+  return new ImageError('IMAGE_INVALID', message)
 }

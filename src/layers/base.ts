@@ -43,7 +43,7 @@ export interface BaseImage {
 /** Of a document of a base. Those of real images have hundreds; this many take less than 50 MB. */
 const MAX_VALUES = 250_000
 
-/** @throws ImageError BASE_INVALID naming the archive and what in it is not as expected */
+/** @throws ImageError IMAGE_INVALID naming the archive and what in it is not as expected */
 export async function openBase(task: { path: string }): Promise<BaseImage> {
   const index = await indexArchive(task.path)
   const { path, compression, fingerprint, members } = index
@@ -71,13 +71,13 @@ function isPacked({ member, diffId }: BaseLayer): boolean {
   return hex !== undefined && fromHex(hex) !== diffId
 }
 
-/** The images that manifest.json lists. @throws ImageError BASE_INVALID */
+/** The images that manifest.json lists. @throws ImageError IMAGE_INVALID */
 export function manifestOf(index: ArchiveIndex): Json[] {
   const { value } = document(index, 'manifest.json')
   return Array.isArray(value) ? value : []
 }
 
-/** @param element of manifest.json @throws ImageError BASE_INVALID */
+/** @param element of manifest.json @throws ImageError IMAGE_INVALID */
 export function imageOf(
   index: ArchiveIndex,
   element: Json | undefined,
@@ -115,7 +115,7 @@ export function imageOf(
 function digestOf(diffId: string): Digest {
   const digest = diffId.startsWith('sha256:') ? diffId : `sha256:${diffId}`
   if (isDigest(digest)) return digest
-  throw new ImageError('BASE_INVALID', `expected diff IDs of SHA-256, found "${diffId.slice(0, 80)}"`)
+  throw new ImageError('IMAGE_INVALID', `expected diff IDs of SHA-256, found "${diffId.slice(0, 80)}"`)
 }
 
 export function document(index: ArchiveIndex, name: string): { value: Json; bytes: Buffer } {
@@ -125,7 +125,7 @@ export function document(index: ArchiveIndex, name: string): { value: Json; byte
     throw invalid(
       path,
       `expected a member "${shorten(name)}", found none`,
-      'the base must be an archive as docker save, podman save or skopeo write it',
+      'an image is an archive as docker save, podman save or skopeo write it',
     )
   }
   const body = index.documents.get(member.dataOffset)
@@ -159,5 +159,5 @@ function attempt<T>(path: string, find: () => T): T {
 }
 
 function invalid(path: string, problem: string, hint?: string): ImageError {
-  return new ImageError('BASE_INVALID', `base image ${path}: ${problem}`, { hint })
+  return new ImageError('IMAGE_INVALID', `${path}: ${problem}`, { hint })
 }

@@ -19,7 +19,7 @@ export interface PackedRanges extends Omit<FileRange, 'kind' | 'range'> {
 /**
  * Feeds the ranges to the sink, one after the other; no buffer holds bytes of two. One pass of decompression
  * serves all ranges that follow each other; one that lies before starts another.
- * @throws ImageError FILE_CHANGED when the file is no longer as it was, BASE_INVALID when it is damaged
+ * @throws ImageError FILE_CHANGED when the file is no longer as it was, IMAGE_INVALID when it is damaged
  */
 export async function copyPackedRanges(task: PackedRanges, sink: Sink): Promise<void> {
   const { path, compression, fingerprint, ranges } = task

@@ -40,7 +40,7 @@ function readAt(fd: number, position: number): Buffer {
  * has checksums for is compared with them before the last piece at the latest. The decoders are loaded only
  * when they are needed.
  * @param fd an open regular file, which stays the caller's
- * @throws ImageError BASE_INVALID for what is damaged, cut short or asks for too much memory; FILE_UNREADABLE
+ * @throws ImageError IMAGE_INVALID for what is damaged, cut short or asks for too much memory; FILE_UNREADABLE
  *   when there is no memory for the decoder. Messages do not name the file. The cause tells a {@link TrailingError}
  */
 export async function* decompress(
@@ -68,13 +68,13 @@ const WASM_ERRORS = ['RangeError', 'RuntimeError', 'CompileError']
 
 function asDecodingError(error: unknown, compression: Compression): unknown {
   if (error instanceof DamagedError) {
-    return new ImageError('BASE_INVALID', `its ${compression} data is damaged: ${error.message}`, {
+    return new ImageError('IMAGE_INVALID', `its ${compression} data is damaged: ${error.message}`, {
       cause: error,
     })
   }
   if (error instanceof ExcessError) {
     const { message, hint } = error
-    return new ImageError('BASE_INVALID', `its ${compression} data: ${message}`, { hint, cause: error })
+    return new ImageError('IMAGE_INVALID', `its ${compression} data: ${message}`, { hint, cause: error })
   }
   if (error instanceof Error && WASM_ERRORS.includes(error.name)) {
     return new ImageError('FILE_UNREADABLE', `no memory for the ${compression} decoder: ${error.message}`, {

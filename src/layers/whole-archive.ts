@@ -26,7 +26,7 @@ export interface WholeArchive {
 /** More than any archive has. */
 const MAX_IMAGES = 10_000
 
-/** @throws ImageError BASE_INVALID for what is no archive, or has no list of images */
+/** @throws ImageError IMAGE_INVALID for what is no archive, or has no list of images */
 export async function openArchive({ path }: { path: string }): Promise<WholeArchive> {
   const index = await indexArchive(path)
   const { compression, fingerprint, members } = index
@@ -71,7 +71,7 @@ export async function openArchive({ path }: { path: string }): Promise<WholeArch
 /** Name, tag, layer (Docker image specification v1). */
 function namesOf(repositories: Json): string[] {
   if (!(repositories instanceof Map))
-    throw new ImageError('BASE_INVALID', 'expected names of images, found something else')
+    throw new ImageError('IMAGE_INVALID', 'expected names of images, found something else')
   return [...repositories].flatMap(([name, tags]) =>
     tags instanceof Map ? [...tags.keys()].map((tag) => `${name}:${tag}`) : [],
   )

@@ -12,7 +12,7 @@ import { once } from './once.js'
 /**
  * @param name of the archive, for messages @param path of it, plain or compressed; it may be an image layout in place of a
  *   docker-archive, or be both
- * @throws ImageError IMAGE_INVALID, BASE_INVALID
+ * @throws ImageError IMAGE_INVALID
  */
 export async function openDockerArchive(name: string, path: string, context: ArchiveContext): Promise<Image> {
   const base = await context.workshop.openBase(path)

@@ -15,7 +15,7 @@ import { decodeRecords, type PaxRecords, type PaxState } from './pax.js'
  * @param group the blocks from the end of the member before to the start of this one's data
  * @param state of the archive so far; what `group` says for all members that follow is put into it
  * @returns the member; undefined when the group starts with the zero block that ends an archive
- * @throws ImageError BASE_INVALID for a number field or record that cannot be read
+ * @throws ImageError IMAGE_INVALID for a number field or record that cannot be read
  */
 export function decodeMember(group: Buffer, state: PaxState): Member | undefined {
   const extensions: ((member: Member) => void)[] = []
@@ -45,7 +45,7 @@ export function decodeMember(group: Buffer, state: PaxState): Member | undefined
     }
     offset += BLOCK + size + paddingOf(size)
   }
-  throw new ImageError('BASE_INVALID', 'a member header is cut short')
+  throw new ImageError('IMAGE_INVALID', 'a member header is cut short')
 }
 
 function decodeBlock(block: Buffer): Member {
@@ -107,7 +107,7 @@ function decodeNumber(block: Buffer, offset: number, width: number): bigint {
   const text = field(block, offset, width).trim()
   if (text === '') return 0n
   if (!/^[0-7]+$/.test(text)) {
-    throw new ImageError('BASE_INVALID', `a number in a member header is not octal: ${JSON.stringify(text)}`)
+    throw new ImageError('IMAGE_INVALID', `a number in a member header is not octal: ${JSON.stringify(text)}`)
   }
   return BigInt(`0o${text}`)
 }
@@ -116,7 +116,7 @@ function safe(value: bigint, key: string): number {
   const number = Number(value)
   if (Number.isSafeInteger(number)) return number
   throw new ImageError(
-    'BASE_INVALID',
+    'IMAGE_INVALID',
     `a member header has the ${key} ${String(value).slice(0, 40)}, which is out of range`,
   )
 }
@@ -140,7 +140,7 @@ function float(text: string): number | undefined {
   const value = isNumber ? Number(trimmed.replaceAll('_', '')) : Number.NaN
   if (Number.isFinite(value)) return value
   throw new ImageError(
-    'BASE_INVALID',
+    'IMAGE_INVALID',
     `a pax record has the mtime ${text.slice(0, 40)}, which is out of range`,
   )
 }

@@ -18,13 +18,13 @@ export class PaxState {
   private records = 0
   private bytes = 0
 
-  /** @throws ImageError BASE_INVALID when it is too much for one archive */
+  /** @throws ImageError IMAGE_INVALID when it is too much for one archive */
   spend(records: number, bytes: number): void {
     this.records += records
     this.bytes += bytes
     if (this.records <= MAX_RECORDS && this.bytes <= MAX_BYTES) return
     throw new ImageError(
-      'BASE_INVALID',
+      'IMAGE_INVALID',
       `expected extended headers of at most ${MAX_RECORDS} records and ${MAX_BYTES >> 20} MiB in all, found more`,
     )
   }
@@ -32,7 +32,7 @@ export class PaxState {
 
 /**
  * The global records with those of one header over them.
- * @throws ImageError BASE_INVALID for a record whose length does not fit
+ * @throws ImageError IMAGE_INVALID for a record whose length does not fit
  */
 export function decodeRecords(payload: Buffer, state: PaxState): PaxRecords {
   const records = new Map(state.globals)
@@ -44,7 +44,7 @@ export function decodeRecords(payload: Buffer, state: PaxState): PaxRecords {
     const { end, keyStart, keyEnd } = record
     if (keyEnd + 1 >= end || end > payload.length) {
       const length = payload.toString('latin1', offset, Math.min(keyStart - 1, offset + 20))
-      throw new ImageError('BASE_INVALID', `a pax record has the length ${length}, which does not fit`)
+      throw new ImageError('IMAGE_INVALID', `a pax record has the length ${length}, which does not fit`)
     }
     records.set(fsDecode(payload.subarray(keyStart, keyEnd)), fsDecode(payload.subarray(keyEnd + 1, end - 1)))
     offset = end

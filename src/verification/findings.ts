@@ -5,9 +5,6 @@ import type { Checked, Problem } from './result.js'
 /** Of an image; far more than anybody reads. */
 const MAX_PROBLEMS = 10_000
 
-/** What an image may be to blame for; other failures are the run's. */
-const OF_THE_IMAGE = ['IMAGE_INVALID', 'BASE_INVALID']
-
 const PLACES = new Intl.Collator('en', { numeric: true })
 
 export class Findings {
@@ -35,7 +32,8 @@ export class Findings {
     try {
       return await run()
     } catch (error) {
-      if (!(error instanceof ImageError) || !OF_THE_IMAGE.includes(error.code)) throw error
+      // Other failures are the run's.
+      if (!(error instanceof ImageError) || error.code !== 'IMAGE_INVALID') throw error
       this.add(where, error.message)
       return undefined
     }

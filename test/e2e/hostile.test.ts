@@ -27,7 +27,7 @@ function failureOf(conf: string, run: Pick<MeasuredRun, 'status' | 'stderr'> = r
   return run.stderr.split('\n').find((line) => line.includes('error:')) ?? run.stderr
 }
 
-/** What reading the base fails with, in the words of the command: its start takes longer than all else here. */
+/** What reading the base fails with, as the command has it of any image: its start takes longer than all else here. */
 async function refusalOf(base: string): Promise<string> {
   const found = await readBase(base)
   assert.ok('refusal' in found, base)
@@ -119,7 +119,7 @@ describe('base images', { skip: skipWithoutPython }, () => {
     const missing = documents({ layers: [{ name: 'three/layer.tar' }] })
     assert.match(
       await refusalOfMembers([...layers, ...missing]),
-      /base.tar: expected the layer "three\/layer.tar" .*found no such member \[BASE_INVALID\]/,
+      /base.tar: expected the layer "three\/layer.tar" .*found no such member \[IMAGE_INVALID\]/,
     )
     assert.match(
       await refusalOfMembers([...layers, ...documents({ layers: [{ name: '/etc/passwd' }] })]),
@@ -166,7 +166,7 @@ describe('base images', { skip: skipWithoutPython }, () => {
     ]) {
       assert.match(
         await refusalOfMembers([{ name: 'manifest.json', data }]),
-        /base image .*manifest.json: .*\[BASE_INVALID\]$/,
+        /base.tar: manifest.json: .*\[IMAGE_INVALID\]$/,
         data,
       )
     }
@@ -178,7 +178,7 @@ describe('base images', { skip: skipWithoutPython }, () => {
       data: 'x'.repeat(512),
       pax: { 'GNU.sparse.major': '1', 'GNU.sparse.realsize': '1000' },
     }
-    assert.match(await refusalOfMembers([sparse, ...documents({ layers: [sparse] })]), /\[BASE_INVALID\]$/)
+    assert.match(await refusalOfMembers([sparse, ...documents({ layers: [sparse] })]), /\[IMAGE_INVALID\]$/)
   })
 
   test('no tar at all, an empty file, a directory, a missing one', async () => {
@@ -186,12 +186,12 @@ describe('base images', { skip: skipWithoutPython }, () => {
     for (const content of ['', 'nonsense', 'x'.repeat(5000), '\0'.repeat(2048)]) {
       const base = join(path, 'base.tar')
       writeFileSync(base, content)
-      assert.match(await refusalOf(base), /base.tar: expected .*\[BASE_INVALID\]$/)
+      assert.match(await refusalOf(base), /base.tar: expected .*\[IMAGE_INVALID\]$/)
     }
-    assert.match(await refusalOf(path), /\[BASE_INVALID\]$/)
+    assert.match(await refusalOf(path), /\[IMAGE_INVALID\]$/)
     assert.match(
       failureOf(writeConf(path, { from_image: join(path, 'none') })),
-      /none: no such file or directory \(ENOENT\) \[BASE_INVALID\]$/,
+      /base image .*none: cannot be read: no such file or directory \(ENOENT\) \[BASE_INVALID\]$/,
     )
   })
 
@@ -204,12 +204,12 @@ describe('base images', { skip: skipWithoutPython }, () => {
       const bytes = readFileSync(base)
       for (const part of [0.001, 0.3, 0.6, 0.93]) {
         writeFileSync(base, bytes.subarray(0, Math.floor(bytes.length * part)))
-        assert.match(await refusalOf(base), /\[(BASE_INVALID|FILE_CHANGED)\]$/, `${compression} ${part}`)
+        assert.match(await refusalOf(base), /\[(IMAGE_INVALID|FILE_CHANGED)\]$/, `${compression} ${part}`)
       }
       const refusal = await refusalOf(base)
       assert.equal(
         failureOf(writeConf(path, { from_image: base })),
-        `stream-layered-image: error: ${refusal}`,
+        `stream-layered-image: error: base image ${refusal.replace('IMAGE_INVALID', 'BASE_INVALID')}`,
       )
     }
   })

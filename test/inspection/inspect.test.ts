@@ -266,7 +266,7 @@ describe('hostile images', () => {
       writeFileSync(path, repairChecksums(mutate(whole, seed)))
       await inspectImage({ image: path }).catch((error: unknown) => {
         assert.ok(error instanceof ImageError)
-        assert.ok(['BASE_INVALID', 'IMAGE_INVALID'].includes(error.code), `${seed}: ${error.message}`)
+        assert.ok(error.code === 'IMAGE_INVALID', `${seed}: ${error.message}`)
       })
     }
   })

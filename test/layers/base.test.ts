@@ -24,7 +24,7 @@ async function failure(...parts: Buffer[]): Promise<string> {
     () => assert.fail('it was opened'),
     (thrown: unknown) => thrown,
   )
-  assert.ok(error instanceof ImageError && error.code === 'BASE_INVALID', String(error))
+  assert.ok(error instanceof ImageError && error.code === 'IMAGE_INVALID', String(error))
   assert.ok(error.message.length < 20_000 && !error.message.includes('\n'), error.message.slice(0, 200))
   return error.message
 }
@@ -209,8 +209,8 @@ test('a FIFO, a device, a socket or a directory is one error at once', BOUND, as
     ['/', 'a directory'],
   ] as const) {
     await assert.rejects(openBase({ path: place }), {
-      code: 'BASE_INVALID',
-      message: `cannot read the base image ${place}: expected a regular file, found ${kind}`,
+      code: 'IMAGE_INVALID',
+      message: `${place}: cannot be read: expected a regular file, found ${kind}`,
     })
   }
 })

@@ -47,7 +47,7 @@ async function unpack(bytes: Buffer, kind: Packed): Promise<string> {
     for await (const piece of decompress(fd, kind)) hash.update(piece)
     return hash.digest('hex')
   } catch (error) {
-    assert.ok(error instanceof ImageError && error.code === 'BASE_INVALID', String(error))
+    assert.ok(error instanceof ImageError && error.code === 'IMAGE_INVALID', String(error))
     assert.doesNotMatch(error.message, /\n/)
     return error.message
   } finally {

@@ -40,7 +40,7 @@ const compared: { archive: string; reads: boolean }[] = []
 
 async function compare(reads: boolean, ...parts: Buffer[]): Promise<void> {
   compared.push({ archive: Buffer.concat(parts).toString('base64'), reads })
-  assert.equal(await read(...parts), reads ? 1 : 'BASE_INVALID')
+  assert.equal(await read(...parts), reads ? 1 : 'IMAGE_INVALID')
 }
 
 const BEHIND: Record<string, Buffer> = {
@@ -78,7 +78,7 @@ describe('behind the data', () => {
     test(`${kind}: an archive that is cut short, with zeros or garbage behind it`, async () => {
       const packed = pack(kind, whole)
       for (const behind of [Buffer.alloc(0), Buffer.alloc(64), Buffer.from('garbage')])
-        assert.equal(await read(packed.subarray(0, packed.length - 9), behind), 'BASE_INVALID')
+        assert.equal(await read(packed.subarray(0, packed.length - 9), behind), 'IMAGE_INVALID')
     })
 })
 
@@ -93,12 +93,12 @@ test('behind the archive, within the data', async () => {
 test('zstd: a frame that is skipped comes first', async () => {
   const frame = Buffer.concat([Buffer.from([0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0]), Buffer.from('abcd')])
   assert.equal(await read(frame, pack('zstd', whole)), 1)
-  assert.equal(await read(frame, whole), 'BASE_INVALID')
+  assert.equal(await read(frame, whole), 'IMAGE_INVALID')
 })
 
 test('LZMA alone is refused', async () => {
   const packed = spawnSync('xz', ['--format=lzma'], { input: whole }).stdout
-  assert.equal(await read(packed), 'BASE_INVALID')
+  assert.equal(await read(packed), 'IMAGE_INVALID')
 })
 
 test('CPython reads the same archives, and no others', { skip: skipWithoutPython }, () => {

@@ -23,7 +23,7 @@ export async function readBase(path: string): Promise<{ layers: string } | { ref
     return { layers: found.join(' ') }
   } catch (error) {
     assert.ok(
-      error instanceof ImageError && ['BASE_INVALID', 'FILE_CHANGED'].includes(error.code),
+      error instanceof ImageError && ['IMAGE_INVALID', 'FILE_CHANGED'].includes(error.code),
       `${path}: ${error instanceof Error ? error.stack : error}`,
     )
     assert.doesNotMatch(error.message, /\n/)
