@@ -1,7 +1,7 @@
 /** Where the files of an image layout lie in a tar archive. Only headers are read, within bounds. */
 
 import { checkAborted, ImageError, systemReason } from '../errors.js'
-import { openRegular } from '../files/regular.js'
+import { openRegularHandle } from '../files/open-regular.js'
 import type { Extent } from '../model/blob-store.js'
 import type { Member } from '../model/member.js'
 import { EXTENSIONS, extensionSize, hasItsChecksum, isZero, WITHOUT_CONTENTS } from '../tar/blocks.js'
@@ -27,7 +27,7 @@ export async function findMembers(
   name: string,
   signal?: AbortSignal,
 ): Promise<Map<string, Extent>> {
-  const file = await openRegular(path)
+  const file = await openRegularHandle(path)
   try {
     const { size } = await file.stat()
     const walk = new Walk(path, size, async (offset, length) => {

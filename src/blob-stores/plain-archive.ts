@@ -1,7 +1,7 @@
 /** A compressed archive as a plain file, within bounds of memory and disk. */
 import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { attempt, checkAborted, ImageError, systemReason } from '../errors.js'
-import { openRegular } from '../files/regular.js'
+import { openRegularHandle } from '../files/open-regular.js'
 import { decompress, detectCompression } from '../layers/decompress.js'
 
 /** Bytes that a compressed archive may expand to; zeros take no room. The largest images known have a half of it. */
@@ -14,7 +14,7 @@ export async function plainArchive(
   makeFile: () => string,
   signal?: AbortSignal,
 ): Promise<string> {
-  const archive = await openRegular(path)
+  const archive = await openRegularHandle(path)
   const compression = detectCompression(archive.fd)
   if (compression === 'none') {
     await archive.close()

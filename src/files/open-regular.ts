@@ -1,5 +1,6 @@
 /** Regular files, opened without waiting: a FIFO that nobody writes to would hold its thread for ever. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, type Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 
 interface OpenFile {
   fd: number
@@ -33,6 +34,15 @@ export function openRegular(path: string | Buffer): OpenFile {
     closeSync(fd)
     throw error
   }
+}
+
+/** As {@link openRegular}, for who does not hold up others meanwhile. @throws as it does */
+export async function openRegularHandle(path: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  const stats = await file.stat()
+  if (stats.isFile()) return file
+  await file.close()
+  throw new NotRegularError(stats)
 }
 
 /** The whole of a regular file. @throws as {@link openRegular} */

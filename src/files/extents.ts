@@ -1,9 +1,8 @@
-/** Files that are read: never a pipe, which one would wait for, or a device. */
-import { constants, statSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+/** Bytes of files that are read: never of a pipe, which one would wait for, or a device. */
+import { statSync } from 'node:fs'
 import { checkAborted } from '../errors.js'
 import type { Extent } from '../model/blob-store.js'
-import { NotRegularError } from './open-regular.js'
+import { openRegularHandle } from './open-regular.js'
 
 /** The whole of a regular file; undefined when there is none, symbolic links are followed. */
 export function fileExtent(path: string): Extent | undefined {
@@ -11,21 +10,12 @@ export function fileExtent(path: string): Extent | undefined {
   return stats?.isFile() ? { path, offset: 0, size: stats.size, whole: true } : undefined
 }
 
-/** @throws NotRegularError; otherwise the system's error */
-export async function openRegular(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
-  const stats = await file.stat()
-  if (stats.isFile()) return file
-  await file.close()
-  throw new NotRegularError(stats)
-}
-
 /** Enough that asking costs little, little enough that hashing a piece keeps nobody waiting. */
 const PIECE = 256 * 1024
 
 /** The bytes in pieces; fewer when the file ends before. @throws the system's error, ImageError ABORTED */
 export async function* readExtent(extent: Extent, signal?: AbortSignal): AsyncGenerator<Buffer> {
-  const file = await openRegular(extent.path)
+  const file = await openRegularHandle(extent.path)
   try {
     const size = extent.whole ? Number.POSITIVE_INFINITY : extent.size
     for (let done = 0; done < size; ) {
