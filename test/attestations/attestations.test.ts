@@ -19,12 +19,11 @@ import { writeConf } from '../support/image.js'
 import { startListingRegistry } from '../support/listing-registry.js'
 import { buildClosure, type Closure, closureConf } from '../support/nix-closure.js'
 import { startRegistry } from '../support/registry.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { pathsIn, scratchDirectory } from '../support/scratch.js'
 import { SPDX_DOCUMENT } from './spdx-schema.js'
 
 const root = scratchDirectory()
-let count = 0
-const newDirectory = (): string => join(root, `layout-${count++}`)
+const newDirectory = pathsIn(root)
 
 /** The documents that are attached to an image, by type, with the manifests that attach them. */
 async function attachedTo(

@@ -19,7 +19,7 @@ import { encodeHeader, newMember } from '../../src/tar/header.js'
 import { command, skipWithout } from '../support/clients.js'
 import { sha256File } from '../support/image.js'
 import { startProgram } from '../support/program.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { pathsIn, scratchDirectory } from '../support/scratch.js'
 import {
   type Blob,
   blobOf,
@@ -32,11 +32,7 @@ import {
 } from './suite.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function newPath(): string {
-  return join(root, String(count++))
-}
+const newPath = pathsIn(root)
 
 async function publish(path: string, image: TestImage, tag: string | undefined): Promise<void> {
   const archive = await OciArchive.open('oci-archive:x', path)

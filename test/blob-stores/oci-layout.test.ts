@@ -21,7 +21,7 @@ import { Scratch } from '../../src/files/scratch.js'
 import type { Descriptor } from '../../src/model/descriptor.js'
 import { command, skipWithout } from '../support/clients.js'
 import { startProgram } from '../support/program.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { pathsIn, scratchDirectory } from '../support/scratch.js'
 import {
   type Blob,
   blobOf,
@@ -34,11 +34,7 @@ import {
 } from './suite.js'
 
 const root = scratchDirectory()
-let count = 0
-
-function newPath(): string {
-  return join(root, String(count++))
-}
+const newPath = pathsIn(root)
 
 async function publish(directory: string, image: TestImage, tag: string | undefined): Promise<void> {
   const layout = await OciLayout.open('oci:x', directory)
@@ -228,8 +224,9 @@ describe('files of a layout', () => {
     await layout.put(descriptor, file)
     const blob = statSync(pathOf(directory, descriptor))
     assert.notEqual(blob.ino, statSync(file).ino)
-    writeFileSync(newPath(), '')
-    assert.equal(blob.mode, statSync(join(root, String(count - 1))).mode)
+    const usual = newPath()
+    writeFileSync(usual, '')
+    assert.equal(blob.mode, statSync(usual).mode)
     await layout.close()
   })
 

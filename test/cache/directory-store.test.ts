@@ -23,18 +23,13 @@ import { encodeEntry } from '../../src/cache/entry.js'
 import { parseCachePlace } from '../../src/cache/place.js'
 import { fromHex } from '../../src/model/digest.js'
 import { command } from '../support/clients.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { directoriesIn, scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 const DAY = 86_400_000
 const TEXT = 'an entry\n'
 
-let count = 0
-function newDirectory(): string {
-  const path = join(root, `d${count++}`)
-  mkdirSync(path)
-  return path
-}
+const newDirectory = directoriesIn(root)
 
 function nameOf(i: number): string {
   return `nar-${String(i).padStart(64, '0')}-none`

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import { readImage } from '../support/archive.js'
-import { command, DockerEngine, Podman, skipWithout } from '../support/clients.js'
+import { command, DockerEngine, Podman, runLayout, skipWithout } from '../support/clients.js'
 import { runCli } from '../support/image.js'
 import { buildClosure, type Closure, closureConf } from '../support/nix-closure.js'
 import { skipWithoutPython } from '../support/python.js'
@@ -38,16 +38,7 @@ describe('real clients on an image of real store paths', { skip: skipNix }, () =
   test('umoci unpacks it, runc runs it', { skip: skipWithout('skopeo', 'umoci', 'runc') }, () => {
     const oci = `${join(root, 'oci')}:latest`
     command('skopeo', ['copy', '-q', `docker-archive:${image}`, `oci:${oci}`])
-    const bundle = join(root, 'bundle')
-    command('umoci', ['unpack', '--image', oci, bundle])
-    const file = join(bundle, 'config.json')
-    const config = JSON.parse(readFileSync(file, 'utf8')) as { process: { terminal: boolean } }
-    config.process.terminal = false
-    writeFileSync(file, JSON.stringify(config))
-    assert.equal(
-      command('runc', ['--root', join(root, 'runc'), 'run', '-b', bundle, `sli-${process.pid}`]),
-      expected,
-    )
+    assert.equal(runLayout(oci, root), expected)
   })
 
   test('podman loads and runs it, and what it saves serves as a base', {

@@ -10,7 +10,7 @@ import { writeBlob } from '../../src/layers/blob.js'
 import { checksumLayer } from '../../src/layers/checksum.js'
 import { fsDecode } from '../../src/python/fs-encoding.js'
 import { command, skipWithout } from '../support/clients.js'
-import { scratchDirectory } from '../support/scratch.js'
+import { pathsIn, scratchDirectory } from '../support/scratch.js'
 import { materialise, type Node, storePath } from '../support/tree.js'
 
 const root = scratchDirectory()
@@ -18,11 +18,8 @@ const owner = { mtime: 1, uid: 0n, gid: 0n, uname: 'root', gname: 'root' }
 const narHashes = (...paths: string[]): (string | undefined)[] | undefined =>
   checksumLayer({ paths, owner, nar: true }).narHashes
 
-let count = 0
 /** A new path for a tree. */
-function newPath(): string {
-  return join(root, `p${count++}`)
-}
+const newPath = pathsIn(root)
 
 /** A directory with the store's modes, of files by name; names are latin1. */
 function directoryOf(...names: string[]): string {

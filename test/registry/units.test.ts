@@ -7,7 +7,6 @@ import { PATIENCE } from '../../src/registry/patience.js'
 import { isLoopback, parseOtherImage, parseReference } from '../../src/registry/reference.js'
 import { PassingFailure, retryAfter, retrying } from '../../src/registry/retry.js'
 import { parseChallenge } from '../../src/registry/token.js'
-import { parsePlace } from '../../src/transports.js'
 
 test('references', () => {
   const digest = `sha256:${'0'.repeat(64)}` as const
@@ -63,27 +62,6 @@ test('images beside another one', () => {
     const [repository, reference] = expected ?? []
     assert.deepEqual(parseOtherImage(text, here), expected && { repository, reference }, text)
   }
-})
-
-test('destinations', () => {
-  for (const [text, takesBlobs] of [
-    ['a/b.tar', false],
-    ['./a:b', false],
-    ['docker-archive:a', false],
-    ['oci:dir:v1', true],
-    ['oci-archive:f', true],
-    ['docker://localhost:5000/a', true],
-  ] as const)
-    assert.equal(parsePlace(text).takesBlobs, takesBlobs, text)
-  for (const text of [
-    'docker:a/b',
-    'docker://',
-    'oci:',
-    'docker-archive:',
-    'containers-storage:UPPER',
-    'dir:x',
-  ])
-    assert.throws(() => parsePlace(text), { code: 'DESTINATION_INVALID' }, text)
 })
 
 test('challenges', () => {

@@ -191,3 +191,14 @@ export class Containerd {
     return this.call('run', '--rm', '--snapshotter', 'native', image, `sli-${process.pid}`)
   }
 }
+
+/** Unpacks an image of a layout, as `DIR:TAG`, and runs it. @param root where that may be @returns what it prints */
+export function runLayout(image: string, root: string): string {
+  const bundle = join(root, 'bundle')
+  command('umoci', ['unpack', '--image', image, bundle])
+  const file = join(bundle, 'config.json')
+  const config = JSON.parse(readFileSync(file, 'utf8')) as { process: { terminal: boolean } }
+  config.process.terminal = false
+  writeFileSync(file, JSON.stringify(config))
+  return command('runc', ['--root', join(root, 'runc'), 'run', '-b', bundle, `sli-${process.pid}`])
+}

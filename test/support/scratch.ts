@@ -10,11 +10,17 @@ export function scratchDirectory(): string {
   return path
 }
 
+/** @returns what gives the path of nothing yet each time, all in this directory */
+export function pathsIn(root: string): () => string {
+  let count = 0
+  return () => join(root, `d${count++}`)
+}
+
 /** @returns what makes a new, empty directory each time, all in this one */
 export function directoriesIn(root: string): () => string {
-  let count = 0
+  const newPath = pathsIn(root)
   return () => {
-    const path = join(root, `d${count++}`)
+    const path = newPath()
     mkdirSync(path)
     return path
   }
