@@ -62,14 +62,14 @@ export async function serve(options: ServeOptions): Promise<void> {
   const authenticate = await authenticateBy(options)
   const tls = await tlsOf(options)
   checkSafe(options, tls !== undefined, authenticate !== undefined)
-  const warn = once((message) => notice(`stream-layered-image: warning: ${message}`))
+  const warn = eachOnce((message) => notice(`stream-layered-image: warning: ${message}`))
   const onEvent = (event: BuildEvent): void => {
     if (event.type === 'warning') warn(event.message)
   }
   const packing = compression && blobCompression(compression)
   // The signal is the server's alone: what is under way goes on to its end.
   await inRun({ threads, cache, onEvent }, async (run) => {
-    const found = once((line) => notice(line))
+    const found = eachOnce((line) => notice(line))
     const configurations = new Configurations(
       options.confs,
       opener(run, packing, options, warn),
@@ -146,7 +146,7 @@ function kept<T>(make: () => Promise<T>): () => Promise<T> {
 }
 
 /** Takes the same line once: a server looks at its configurations again and again. */
-function once(tell: (line: string) => void): (line: string) => void {
+function eachOnce(tell: (line: string) => void): (line: string) => void {
   const told = new Set<string>()
   return (line) => {
     if (told.has(line)) return
