@@ -1,10 +1,13 @@
 /** Nix's own program, asked about its store. */
-import { ask } from './child.js'
+import { ImageError } from '../errors.js'
+import { askProgram } from '../programs/ask.js'
 
 /** Longer arguments than this, in bytes, may not fit into one call (Linux: a quarter of the stack's limit). */
 const ARGUMENTS = 512 << 10
 /** Milliseconds after which a daemon that says nothing is taken for none. */
 const PATIENCE = 60_000
+/** Milliseconds between asking it to end and ending it. */
+const GRACE = 500
 /** Bytes of output for a path: the longest line is a path itself. */
 const LINE = 300
 
@@ -53,17 +56,19 @@ export async function nixStore(
 }
 
 /** As {@link nixStore}, the text as it is. */
-export function nixStoreText(
+export async function nixStoreText(
   options: readonly string[],
   paths: readonly string[],
   signal: AbortSignal | undefined,
   lines = 1,
 ): Promise<string | undefined> {
-  return ask({
-    command: 'nix-store',
+  const answer = await askProgram({
+    program: 'nix-store',
     args: [...options, ...paths],
-    maxBytes: paths.length * LINE * lines,
-    patience: PATIENCE,
+    input: '',
+    bounds: { answer: PATIENCE, grace: GRACE, output: paths.length * LINE * lines },
+    fail: (message, cause) => new ImageError('STORE_PATH_INVALID', `nix-store: ${message}`, { cause }),
     signal,
-  })
+  }).catch(() => undefined)
+  return answer?.status === 0 ? answer.output : undefined
 }

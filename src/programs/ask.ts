@@ -23,7 +23,7 @@ interface ProgramQuestion {
   bounds: Bounds
   /** The error for what goes wrong with it, as a sentence. */
   fail(message: string, cause?: unknown): ImageError
-  signal: AbortSignal
+  signal: AbortSignal | undefined
 }
 
 interface ProgramAnswer {
@@ -66,8 +66,9 @@ export async function askProgram(question: ProgramQuestion): Promise<ProgramAnsw
     signalGroup(child, 'SIGTERM')
     killLater()
   }
-  const abort = (): void => stop(aborted(signal.reason))
-  signal.addEventListener('abort', abort, { once: true })
+  const abort = (): void => stop(aborted(signal?.reason))
+  signal?.addEventListener('abort', abort, { once: true })
+  process.once('exit', kill)
   const late = setTimeout(
     () => stop(fail(`expected an answer within ${bounds.answer / 1000} s, found none`)),
     bounds.answer,
@@ -94,7 +95,8 @@ export async function askProgram(question: ProgramQuestion): Promise<ProgramAnsw
     if (failure !== undefined) kill()
     clearTimeout(killing)
     clearTimeout(late)
-    signal.removeEventListener('abort', abort)
+    signal?.removeEventListener('abort', abort)
+    process.off('exit', kill)
   }
 }
 
