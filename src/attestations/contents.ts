@@ -1,6 +1,7 @@
 /** What an image is made of, as SBOMs and provenance tell it: its store paths, and what the store knows of them. */
 import * as v from 'valibot'
 import { nixStoreDir } from '../cache/nix-store.js'
+import type { StorePath } from '../closure/closure.js'
 import { pathsOfComment } from '../closure/previous.js'
 import { describeKnown } from '../closure/query.js'
 import { diffIdsOf } from '../documents/image-json.js'
@@ -63,7 +64,7 @@ export async function contentsOf(
   for (const [i, paths] of pathsOfLayers.entries())
     for (const path of paths) layers.set(path, (layers.get(path) ?? new Set()).add(diffIds[i]!))
   const paths = [...layers.keys()].sort()
-  const store = await describeKnown(paths, signal)
+  const store = (await describeKnown(paths, signal)) ?? new Map<string, StorePath>()
   if (store.size < paths.length)
     warn(
       `of ${paths.length - store.size} of ${paths.length} store paths the Nix store of this machine knows nothing: their hashes and references are left out`,

@@ -2,7 +2,7 @@
 import * as v from 'valibot'
 import { referrerOf } from '../documents/artifact.js'
 import { asDockers } from '../documents/docker-manifest.js'
-import { MAX_DOCUMENT } from '../documents/json.js'
+import { isTooDeep, MAX_DEPTH, MAX_DOCUMENT } from '../documents/json.js'
 import { MANIFEST_TYPE, MANIFEST_TYPES } from '../documents/oci-manifest.js'
 import { aborted, ImageError } from '../errors.js'
 import type { BlobStore, PutOptions } from '../model/blob-store.js'
@@ -11,7 +11,6 @@ import { type Digest, digestOf, isDigest } from '../model/digest.js'
 import { brief } from '../registry/address.js'
 import type { Answer } from '../registry/answer.js'
 import { download } from '../registry/download.js'
-import { isNestedAtMost } from '../registry/nesting.js'
 import type { Patience } from '../registry/patience.js'
 import { checkMountFrom, isTag, type RegistryReference } from '../registry/reference.js'
 import { retrying } from '../registry/retry.js'
@@ -23,8 +22,6 @@ import { type AskOptions, Referrers } from './referrers.js'
 /** As many as a registry gives in one answer, and how large that may be. */
 const MANY_TAGS = 1000
 const LARGEST_LIST = 1 << 20
-/** Manifests have four levels. */
-const DEEPEST_MANIFEST = 64
 
 /** With what registries refuse a manifest of a kind that they do not know. */
 const REFUSALS = [400, 405, 415, 422]
@@ -261,8 +258,8 @@ export class RegistryStore implements BlobStore {
     for (const expected of [isDigest(reference) ? reference : undefined, told])
       if (expected?.startsWith('sha256:') && expected !== digest)
         throw this.invalid('IMAGE_INVALID', brief(expected), digest, subject)
-    if (!isNestedAtMost(DEEPEST_MANIFEST, bytes))
-      throw this.invalid('IMAGE_INVALID', `at most ${DEEPEST_MANIFEST} levels of JSON`, 'more', subject)
+    if (isTooDeep(bytes))
+      throw this.invalid('IMAGE_INVALID', `at most ${MAX_DEPTH} levels of JSON`, 'more', subject)
     return { descriptor: { mediaType, digest, size: bytes.length }, bytes }
   }
 

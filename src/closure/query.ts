@@ -55,18 +55,21 @@ export async function queryClosure(roots: readonly string[], signal?: AbortSigna
 }
 
 /**
- * What the store knows of those of the paths that are in it and valid.
- * @returns nothing when Nix does not answer
+ * What the store knows of paths, some of which it may not have; references may lead to others.
+ * @returns undefined when it does not answer, and when the signal fires
  */
-export async function describeKnown(paths: readonly string[], signal?: AbortSignal): Promise<Closure> {
+export async function describeKnown(
+  paths: readonly string[],
+  signal?: AbortSignal,
+): Promise<Closure | undefined> {
   const known: string[] = []
   for (const part of parts(paths.filter((path) => isStorePath(path, nixStoreDir())))) {
     const invalid = await nixStore(['--check-validity', '--print-invalid'], part, signal)
-    if (invalid === undefined) return new Map()
+    if (invalid === undefined) return undefined
     const without = new Set(invalid)
     known.push(...part.filter((path) => !without.has(path)))
   }
-  return (await describePaths(known, signal)) ?? new Map()
+  return describePaths(known, signal)
 }
 
 /** @param paths that are valid @returns undefined when Nix does not answer */
@@ -78,29 +81,6 @@ async function describePaths(paths: readonly string[], signal?: AbortSignal): Pr
     for (const [path, entry] of parseRegistration(text, 'nix-store --dump-db')) all.set(path, entry)
   }
   return all
-}
-
-/**
- * What the store knows of paths, some of which it may not have; references may lead to others.
- * @returns undefined when it does not answer, and when the signal fires
- */
-export async function queryReferences(
-  paths: readonly string[],
-  signal?: AbortSignal,
-): Promise<Closure | undefined> {
-  const named = paths.filter((path) => isStorePath(path, nixStoreDir()))
-  const found = new Map<string, StorePath>()
-  for (const part of parts(named)) {
-    const invalid = await nixStore(['--check-validity', '--print-invalid'], part, signal)
-    if (invalid === undefined) return undefined
-    const missing = new Set(invalid)
-    const valid = part.filter((path) => !missing.has(path))
-    if (valid.length === 0) continue
-    const text = await nixStoreText(['--dump-db'], valid, signal, MOST_REFERENCES)
-    if (text === undefined) return undefined
-    for (const [path, entry] of parseRegistration(text, 'nix-store --dump-db')) found.set(path, entry)
-  }
-  return found
 }
 
 function noAnswer(question: string): ImageError {

@@ -1,6 +1,6 @@
 /** What store paths refer to: as a registration has it, or where this machine's Nix store knows them. */
 import type { Closure } from '../closure/closure.js'
-import { queryReferences } from '../closure/query.js'
+import { describeKnown } from '../closure/query.js'
 import { parseRegistration } from '../closure/registration.js'
 import { readText } from '../files/read-whole.js'
 import type { ImageFacts } from '../inspection/facts.js'
@@ -19,7 +19,7 @@ export async function referencesOf(
   if (paths.size === 0) return { missing: 'the image has no store paths' }
   const found =
     registration === undefined
-      ? await queryReferences([...paths], signal)
+      ? await describeKnown([...paths], signal)
       : await readRegistration(registration, storeDir, signal)
   if (found === undefined)
     return { missing: 'no Nix store was there to be asked; --registration has them too' }
