@@ -1,6 +1,6 @@
 /** Bundles the command into a few files, which load in half the time of its modules. */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, copyFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { build } from 'esbuild'
 
@@ -67,6 +67,10 @@ for (const outdir of ['dist/command/src/main', 'dist/src/explorer'])
   })
 writeFileSync('dist/command/package.json', '{"type":"commonjs"}\n')
 chmodSync('dist/command/src/main/cli.js', 0o755)
+// The library's threads run it too: a thread that is stopped while it loads ES modules leaves files open, and where it requires
+// them, as Piscina does first, Node ends the whole process.
+renameSync('dist/command/workers/layer.js', 'dist/command/workers/layer.cjs')
+copyFileSync('dist/command/workers/layer.cjs', 'dist/workers/layer.cjs')
 
 /** The program as one function, as Node wraps modules; and what compiling it has given, with what `--help` calls of it. */
 const program = 'dist/command/src/main/program.js'

@@ -29,7 +29,8 @@ interface QueuedPass {
   settle(reply: Reply<Output<Pass>>): void
 }
 
-const WORKER = fileURLToPath(new URL('../../workers/layer.js', import.meta.url))
+/** One file of CommonJS (`bundle.mjs`). */
+const WORKER = fileURLToPath(new URL('../../workers/layer.cjs', import.meta.url))
 
 export class LayerPool {
   private piscina: Promise<Piscina> | undefined
@@ -74,7 +75,8 @@ export class LayerPool {
       filename: this.worker,
       // A worker that looks up no task while it starts would look for it as an ES module too.
       name: 'checksum',
-      minThreads: 1,
+      // None but for tasks: Piscina would replace a thread that was stopped, even after all were to end.
+      minThreads: 0,
       maxThreads: this.threads,
       // Workers stay until the build ends; their number grows only when tasks wait.
       idleTimeout: Number.POSITIVE_INFINITY,

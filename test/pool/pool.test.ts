@@ -36,6 +36,13 @@ test('a worker that exits, throws what is no Error, or runs out of memory is tha
   await pool.close()
 })
 
+test('threads start without requiring an ES module: Node ends the process when one is stopped while it does', () => {
+  const worker = fileURLToPath(new URL('../../workers/layer.cjs', import.meta.url))
+  const options = ['--no-experimental-require-module', '-e', 'require(process.argv[1])', worker]
+  const { status, stderr } = spawnSync(process.execPath, options, { encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+})
+
 test('small layers need no thread; the first that is not small, and those behind it, have threads', async () => {
   const root = scratchDirectory()
   const path = join(root, 'small')
