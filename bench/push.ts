@@ -3,23 +3,18 @@
  * has most; a push of what is there already, by its tag and by a new one, and one with one of a hundred layers changed;
  * against the reference piped through `zstd -1` into skopeo.
  */
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { CASES } from './cases.js'
-import { CLI, type Measurement, measure } from './programs.js'
+import { startRegistry } from './local-registry.js'
+import { type Measurement, measure, ours as ourCommand } from './programs.js'
 import { dominated, inNixStore } from './push-inputs.js'
 import type { PushResult } from './results.js'
 import { median } from './statistics.js'
 
-const NEEDED = ['docker-registry', 'skopeo', 'zstd', 'nix-store']
-
-/** The programs that are missing for these cases. */
-export function missingForPush(): string[] {
-  return NEEDED.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0)
-}
+/** The programs that these cases need. */
+export const FOR_PUSH = ['docker-registry', 'skopeo', 'zstd', 'nix-store']
 
 /** @param reference the command of the script for a configuration */
 export async function pushCases(
@@ -33,7 +28,7 @@ export async function pushCases(
   const heavy = dominated(conf, directory)
   let host = ''
   const ours = (from: string, name: string): Measurement =>
-    measure('pipe', [process.execPath, CLI, from, '-o', `docker://${host}/${name}`])
+    measure('pipe', ourCommand(from, '-o', `docker://${host}/${name}`))
   const theirs = (from: string, name: string): Measurement => {
     const [program, ...args] = reference(from)
     const script = `"$@" | zstd -1 | skopeo copy -q --dest-tls-verify=false docker-archive:/dev/stdin docker://${host}/${name}`
@@ -47,7 +42,7 @@ export async function pushCases(
   const known = []
   const layout = join(directory, 'layout')
   rmSync(layout, { recursive: true, force: true })
-  const toLayout = (): Measurement => measure('pipe', [process.execPath, CLI, conf, '-o', `oci:${layout}`])
+  const toLayout = (): Measurement => measure('pipe', ourCommand(conf, '-o', `oci:${layout}`))
   toLayout()
   let sizes: number[] = []
   for (let i = 0; i < pairs; i++) {
@@ -95,50 +90,6 @@ export async function pushCases(
     alone('one of 100 layers changed', one),
     alone('digests only: an image layout that has all blobs', known),
   ]
-}
-
-async function startRegistry(directory: string): Promise<{ host: string; stop: () => void }> {
-  const host = `127.0.0.1:${await freePort()}`
-  const data = join(directory, 'registry')
-  rmSync(data, { recursive: true, force: true })
-  const config = join(directory, 'registry.yml')
-  // JSON is YAML.
-  writeFileSync(
-    config,
-    JSON.stringify({
-      version: 0.1,
-      log: { level: 'error' },
-      storage: { filesystem: { rootdirectory: data } },
-      http: { addr: host },
-    }),
-  )
-  const registry = spawn('docker-registry', ['serve', config], { stdio: 'ignore' })
-  const stop = (): void => {
-    registry.kill('SIGKILL')
-    rmSync(data, { recursive: true, force: true })
-  }
-  process.once('exit', stop)
-  registry.unref()
-  for (let i = 0; i < 100; i++) {
-    if (
-      await fetch(`http://${host}/v2/`).then(
-        () => true,
-        () => false,
-      )
-    )
-      return { host, stop }
-    await setTimeout(100)
-  }
-  throw new Error('docker-registry did not start')
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
 }
 
 /** Bytes of an image's layers in the registry. */

@@ -3,39 +3,44 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CASES } from './cases.js'
 import { makeClosure } from './closures.js'
-import { CLI, type Measurement, measure } from './programs.js'
+import { type Measurement, measure, ours } from './programs.js'
 import type { ReadResult } from './results.js'
 import { median } from './statistics.js'
 
-export function readCases(work: string, runs: number): ReadResult[] {
+/** A run of a verb. */
+export interface Reading {
+  title: string
+  command: string[]
+  /** Its exit status: what diff finds is 1. */
+  status: number
+}
+
+export function readings(work: string): Reading[] {
   const directory = join(work, 'reading')
   mkdirSync(directory, { recursive: true })
   const { conf } = CASES.closure!(work)
   const changed = withOtherLast(conf, directory)
   const cache = ['--cache', join(directory, 'cache')]
-  const ours = (...args: string[]): string[] => [process.execPath, CLI, ...args]
-  const archives = [conf, changed].map((from, i) => {
-    const archive = join(directory, `image-${i}.tar`)
-    if (!existsSync(archive)) measure('pipe', ours(from, '-o', archive, ...cache))
-    return archive as string
-  })
-  // What diff finds is status 1.
-  const differing = (...args: string[]): string[] => [
-    'sh',
-    '-c',
-    '"$@"; [ $? = 1 ]',
-    'sh',
-    ...ours('diff', ...args),
+  const [archive, other] = [conf, changed].map((from, i) => {
+    const path = join(directory, `image-${i}.tar`)
+    if (!existsSync(path)) measure('pipe', ours(from, '-o', path, ...cache))
+    return path
+  }) as [string, string]
+  const reading = (title: string, status: number, ...args: string[]): Reading => {
+    return { title, status, command: ours(...args) }
+  }
+  return [
+    reading('inspect a configuration, digests remembered', 0, 'inspect', conf, '--json', ...cache),
+    reading('inspect an archive, which is read', 0, 'inspect', archive, '--json'),
+    reading('diff of two configurations, digests remembered', 1, 'diff', conf, changed, ...cache),
+    reading('diff of two archives', 1, 'diff', archive, other),
+    reading('verify an archive', 0, 'verify', archive),
   ]
-  const cases: [string, string[]][] = [
-    ['inspect a configuration, digests remembered', ours('inspect', conf, '--json', ...cache)],
-    ['inspect an archive, which is read', ours('inspect', archives[0]!, '--json')],
-    ['diff of two configurations, digests remembered', differing(conf, changed, ...cache)],
-    ['diff of two archives', differing(archives[0]!, archives[1]!)],
-    ['verify an archive', ours('verify', archives[0]!)],
-  ]
-  return cases.map(([title, command]) => {
-    const found = Array.from({ length: runs }, (): Measurement => measure('pipe', command))
+}
+
+export function readCases(work: string, runs: number): ReadResult[] {
+  return readings(work).map(({ title, command, status }) => {
+    const found = Array.from({ length: runs }, (): Measurement => measure('pipe', command, {}, status))
     return {
       title,
       seconds: median(found.map(({ seconds }) => seconds)),

@@ -1,4 +1,5 @@
-/** What a benchmark run found, and its table. */
+/** What a benchmark run found. */
+import type { Held } from '../test/support/mixed-builds.js'
 
 export interface CaseResult {
   name: string
@@ -48,6 +49,27 @@ export interface ReadResult {
   memory: number
 }
 
+/** A way out, or in, of one image: seconds, and the most bytes, open descriptors and threads that it had. */
+export interface WayResult {
+  title: string
+  seconds: number
+  memory: number
+  descriptors: number
+  threads: number
+}
+
+/** Large numbers of something. */
+export interface ScaleResult extends WayResult {
+  note: string
+}
+
+/** What a process holds after so many builds. Bytes. */
+export interface LeakResult extends Held {
+  builds: number
+  memory: number
+  heap: number
+}
+
 export interface Results {
   date: string
   machine: string
@@ -61,95 +83,14 @@ export interface Results {
   push: PushResult[]
   load: LoadResult[]
   reading: ReadResult[]
+  ways: WayResult[]
+  engines: WayResult[]
+  leaks: LeakResult[]
+  scale: ScaleResult[]
 }
 
-export function table(results: Results): string {
-  const rows = results.cases.map((it) =>
-    [
-      it.title,
-      `${it.reference.toFixed(2)} s`,
-      `${it.ours.toFixed(2)} s`,
-      `**${it.ratio.toFixed(1)}** (${it.ratioSpread.map((ratio) => ratio.toFixed(1)).join('–')})`,
-      it.target > 0 ? `≥ ${it.target}` : '',
-      `${(it.memory / 1e6).toFixed(0)} MB`,
-      `${it.referenceCpu.toFixed(1)} / ${it.oursCpu.toFixed(1)} s`,
-      `${(it.firstByte * 1000).toFixed(0)} ms`,
-    ].join(' | '),
-  )
-  const lines: string[] = []
-  if (rows.length > 0)
-    lines.push(
-      '| case | reference | ours | times as fast | target | peak memory | CPU, reference / ours | first byte |',
-      '|---|---|---|---|---|---|---|---|',
-      ...rows.map((row) => `| ${row} |`),
-    )
-  if (results.push.length > 0)
-    lines.push(
-      '',
-      '| push of the closure | reference, zstd -1, skopeo | ours | times as fast | target | peak memory | |',
-      '|---|---|---|---|---|---|---|',
-      ...results.push.map(pushRow),
-    )
-  if (results.load.length > 0)
-    lines.push(
-      '',
-      '| into an engine | reference, into its load | ours | times as fast | target | peak memory |',
-      '|---|---|---|---|---|---|',
-      ...results.load.map(loadRow),
-    )
-  if (results.reading.length > 0)
-    lines.push(
-      '',
-      '| reading an image of 100 layers, 2.5 GB | seconds | peak memory |',
-      '|---|---|---|',
-      ...results.reading.map(
-        ({ title, seconds, memory }) =>
-          `| ${title} | ${seconds.toFixed(2)} | ${(memory / 1e6).toFixed(0)} MB |`,
-      ),
-    )
-  if (results.workers.length > 0)
-    lines.push(
-      '',
-      `Workers: ${results.workers.map(({ jobs, seconds }) => `${jobs}: ${seconds.toFixed(2)} s`).join(', ')}.`,
-    )
-  if (results.growth.length > 0) {
-    lines.push(
-      '',
-      `Work: ${results.growth.map(({ eighths, seconds, memory }) => `${eighths}/8: ${seconds.toFixed(2)} s, ${(memory / 1e6).toFixed(0)} MB`).join('; ')}.`,
-    )
-  }
-  if (results.limits !== null)
-    lines.push(
-      '',
-      `Limits for the same bytes: \`openssl dgst\` in parallel ${results.limits.openssl.toFixed(2)} s, GNU tar to a pipe ${results.limits.tar.toFixed(2)} s.`,
-    )
-  return `${lines.join('\n')}\n`
-}
-
-function pushRow({ title, reference, ours, ratio, target, memory, note }: PushResult): string {
-  const cells = [
-    title,
-    reference === null ? '' : `${reference.toFixed(1)} s`,
-    `${ours.toFixed(2)} s`,
-    ratio === null ? '' : `**${ratio.toFixed(1)}**`,
-    target > 0 ? `≥ ${target}` : '',
-    `${(memory / 1e6).toFixed(0)} MB`,
-    note ?? '',
-  ]
-  return `| ${cells.join(' | ')} |`
-}
-
-function loadRow(result: LoadResult): string {
-  const { title, reference, ours, oursSpread, ratio, ratioSpread, target, memory } = result
-  const between = (values: [number, number] | null, digits: number): string =>
-    values === null ? '' : ` (${values.map((value) => value.toFixed(digits)).join('–')})`
-  const cells = [
-    title,
-    reference === null ? '' : `${reference.toFixed(1)} s`,
-    `${ours.toFixed(2)} s${between(oursSpread, 2)}`,
-    ratio === null ? '' : `**${ratio.toFixed(1)}**${between(ratioSpread, 1)}`,
-    target,
-    `${(memory / 1e6).toFixed(0)} MB`,
-  ]
-  return `| ${cells.join(' | ')} |`
+/** Of what was not asked for. */
+export const NOTHING = {
+  ...{ cases: [], workers: [], growth: [], limits: null, push: [], load: [], reading: [] },
+  ...{ ways: [], engines: [], leaks: [], scale: [] },
 }
