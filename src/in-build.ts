@@ -53,10 +53,12 @@ export async function inBuild<T>(
       const digestFile =
         options.digestFile === undefined || isDry ? undefined : WholeFile.open(options.digestFile)
       if (digestFile !== undefined) base.context.onEnd(async () => digestFile.discard())
+      const underWay = new UnderWay(base.emit)
+      base.context.onEnd(async () => underWay.close())
       const needsKeys = base.memory.isOn || places.some(({ takesBlobs }) => takesBlobs)
       const build: Build = {
         ...base,
-        underWay: new UnderWay(base.emit),
+        underWay,
         verify: options.verify === true,
         compression: options.compression && blobCompression(options.compression),
         annotations: options.annotations,

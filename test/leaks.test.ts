@@ -16,6 +16,7 @@ test('builds leave no descriptor, thread, temporary file or handle behind', asyn
   const round = async (): Promise<void> => {
     for (let i = 0; i < builds.count; i++) await builds.run(i)
   }
+  const intervals = watchIntervals()
   // What is loaded once stays.
   await round()
   const before = await settled()
@@ -23,7 +24,25 @@ test('builds leave no descriptor, thread, temporary file or handle behind', asyn
   await round()
   assert.deepEqual(await settled(before), before)
   assert.equal(before.temporary, 0)
+  assert.equal(intervals.size, 0)
 })
+
+/** Timers that repeat and were not stopped: Node does not count those that let a process end. */
+function watchIntervals(): ReadonlySet<unknown> {
+  const running = new Set<unknown>()
+  const { setInterval, clearInterval } = globalThis
+  const start = (...args: Parameters<typeof setInterval>): NodeJS.Timeout => {
+    const timer = setInterval(...args)
+    running.add(timer)
+    return timer
+  }
+  globalThis.setInterval = start as typeof setInterval
+  globalThis.clearInterval = (timer) => {
+    running.delete(timer)
+    clearInterval(timer)
+  }
+  return running
+}
 
 /** What is held when it no longer changes: threads and connections take a moment to end. */
 async function settled(expected?: Held): Promise<Held> {

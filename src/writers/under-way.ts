@@ -9,6 +9,7 @@ type Work = Omit<LayerUnderWay, 'done'>
 export class UnderWay {
   private readonly works = new Set<() => LayerUnderWay>()
   private timer: NodeJS.Timeout | undefined
+  private isOver = false
   /** What a listener threw: the build fails with it. */
   private failure: { error: unknown } | undefined
 
@@ -38,6 +39,7 @@ export class UnderWay {
   /** @returns what is to be called when it is over @throws what listeners threw */
   begin(work: Work, done: () => number): () => void {
     this.check()
+    if (this.isOver) return () => {}
     const look = (): LayerUnderWay => ({ ...work, done: done() })
     this.works.add(look)
     this.timer ??= setInterval(() => this.tell(), EVERY).unref()
@@ -47,6 +49,13 @@ export class UnderWay {
       clearInterval(this.timer)
       this.timer = undefined
     }
+  }
+
+  /** Tells of nothing more: what was stopped with the build does not come to its end. */
+  close(): void {
+    this.isOver = true
+    clearInterval(this.timer)
+    this.works.clear()
   }
 
   private check(): void {
