@@ -141,9 +141,15 @@ export class HttpServer {
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (this.isClosing) response.shouldKeepAlive = false
+    const { socket } = request
     const over = new Promise<void>((resolve) => {
-      finished(response, () => resolve())
-      request.socket.once('close', resolve)
+      const end = (): void => {
+        // A connection has any number of requests.
+        socket.off('close', end)
+        resolve()
+      }
+      finished(response, end)
+      socket.on('close', end)
     })
     await this.handle(request, response)
     await over
