@@ -44,7 +44,7 @@ export class FirstByte {
     streams.set(layer, slices)
     for (let at = offset; at < offset + size; ) {
       const count = Math.min(SLICE_BYTES, offset + size - at)
-      const bytes = await slices(at, count)
+      const bytes = await slices.at(at, count)
       at += count
       // Its place is used again.
       yield Buffer.from(bytes)

@@ -32,8 +32,16 @@ export interface Stream {
   close(reason: ImageError): void
 }
 
-/** @param start in the archive, in bytes; to go back costs what was passed over @param length at most {@link SLICE_BYTES} */
-export type Slices = (start: number, length: number) => Promise<Uint8Array>
+/** An archive's bytes from anywhere on, one slice after another. */
+export interface Slices {
+  /**
+   * A slice is valid until the next but one is asked for.
+   * @param start in the archive, in bytes; to go back costs what was passed over @param length at most {@link SLICE_BYTES}
+   */
+  at(start: number, length: number): Promise<Uint8Array>
+  /** No slice is valid any more: their memory is for others. */
+  close(): void
+}
 
 /** 200 clients who take theirs slowly need 150 MB so, and asking a thread for one takes a tenth of a millisecond. */
 export const SLICE_BYTES = 256 * 1024
@@ -45,6 +53,11 @@ export class Workshop {
   /** Of the archives that were opened: what is worth expanding of them when they are compressed. */
   private readonly layersOf = new Map<string, readonly Range[]>()
   private readonly expanded = new Map<string, Promise<Plain>>()
+  /**
+   * What slices that are closed were in. The garbage collector does not count shared memory: thousands of small blobs, each
+   * with buffers of its own, took gigabytes before it came.
+   */
+  private readonly spareBuffers: Uint8Array[][] = []
 
   /**
    * @param threads how many layers are worth having on their way at once
@@ -140,17 +153,28 @@ export class Workshop {
     }
   }
 
-  /** The archive's bytes from anywhere on, one slice after another; each is valid until the next but one is asked for. */
   slices(recipe: Recipe, subject: string): Slices {
-    const buffers = [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES)))
+    const buffers =
+      this.spareBuffers.pop() ?? [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES)))
     let cursor: SliceCursor | undefined
     let count = 0
-    return async (start, length) => {
+    let last: Promise<unknown> = Promise.resolve()
+    const read = async (start: number, length: number): Promise<Uint8Array> => {
       const into = buffers[count++ % buffers.length]!.subarray(0, length)
       const plain = await this.plain(recipe, subject)
       if (cursor !== undefined && cursor.offset > start) cursor = undefined
       cursor = await this.pool.run('slice', { recipe: plain, start, into, cursor }, subject)
       return into
+    }
+    const giveBack = (): void => void this.spareBuffers.push(buffers)
+    return {
+      at: (start, length) => {
+        const reading = read(start, length)
+        last = reading
+        return reading
+      },
+      // When no thread writes into them any more.
+      close: () => void last.then(giveBack, giveBack),
     }
   }
 

@@ -103,13 +103,18 @@ function documentBlob({ descriptor, bytes }: Document): ServedBlob {
 
 /** The bytes from `start` up to `end`: while a slice is sent, a thread makes the next one. */
 export async function* sliced(slices: Slices, start: number, end: number): AsyncGenerator<Uint8Array> {
-  const next = (at: number): Promise<Uint8Array> => handled(slices(at, Math.min(SLICE_BYTES, end - at)))
-  let making = next(start)
-  for (let at = start; at < end; ) {
-    const slice = await making
-    at += slice.length
-    if (at < end) making = next(at)
-    yield slice
+  const next = (at: number): Promise<Uint8Array> => handled(slices.at(at, Math.min(SLICE_BYTES, end - at)))
+  try {
+    let making = next(start)
+    for (let at = start; at < end; ) {
+      const slice = await making
+      at += slice.length
+      if (at < end) making = next(at)
+      // Nothing tells when the last one was sent: others may be given its place at once.
+      yield at < end ? slice : Buffer.from(slice)
+    }
+  } finally {
+    slices.close()
   }
 }
 
