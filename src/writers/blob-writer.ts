@@ -18,6 +18,7 @@ import {
   copied,
   copiedDescriptor,
   type KnownBlob,
+  looksAtOnce,
   ON_THEIR_WAY,
   recallBlob,
   sharedKey,
@@ -54,9 +55,8 @@ export class BlobWriter {
     private readonly context: WriteContext,
   ) {
     this.compression = compressionFor(destinations, context.compression)
-    const most = context.workshop.threads + ON_THEIR_WAY
-    this.looks = pLimit(most)
-    this.sends = new LargestFirst(most)
+    this.looks = pLimit(looksAtOnce(destinations, context))
+    this.sends = new LargestFirst(context.workshop.threads + ON_THEIR_WAY)
   }
 
   /** What has not begun never does. */
@@ -82,7 +82,11 @@ export class BlobWriter {
   private async bring(layer: Layer, at: Where): Promise<Delivered> {
     const { stored } = layer
     const whole = copied(layer, this.context.compression)
-    if (whole !== undefined) return this.sends.run(whole.descriptor.size, () => this.copy(layer, whole, at))
+    if (whole !== undefined) {
+      const looked = await this.looks(() => this.lookFor(layer, whole, at))
+      if (areThere(looked.outcomes)) return { ...looked, outcomes: looked.outcomes }
+      return this.sends.run(whole.descriptor.size, () => this.copy(whole, looked, at))
+    }
     const found = await this.looks(() => this.find(layer))
     if ('outcomes' in found) {
       this.planned(at, found.size ?? found.descriptor.size)
@@ -101,8 +105,8 @@ export class BlobWriter {
     const known = await this.known(layer)
     if (known === undefined) return { known }
     const descriptor = describe(known.blob, await layer.key(), this.compression)
-    const outcomes = await Promise.all(this.destinations.map((it) => bringAlong(it, descriptor)))
-    if (outcomes.every((outcome) => outcome !== undefined)) return { ...known.blob, descriptor, outcomes }
+    const outcomes = await this.bringAlong(descriptor)
+    if (areThere(outcomes)) return { ...known.blob, descriptor, outcomes }
     return { known, file: await this.context.memory.blobFile(layer, this.compression) }
   }
 
@@ -156,15 +160,20 @@ export class BlobWriter {
     return { ...blob, descriptor, outcomes }
   }
 
-  /** A layer that is a blob already, as it is. */
-  private async copy(layer: Layer, stored: StoredBlob, at: Where): Promise<Delivered> {
-    const { store, descriptor, diffId } = stored
-    const { workshop, passes, underWay } = this.context
+  /** Has all stores take a layer that is a blob already, as it is, without sending it. */
+  private async lookFor(layer: Layer, stored: StoredBlob, at: Where): Promise<Looked> {
+    const { diffId } = stored
     // The config of another image is to be true of it too.
-    const size = layer.source.kind === 'base' ? (await passes.compare(layer)).size : undefined
-    const sized = { ...at, size: size ?? descriptor.size }
-    this.planned(at, sized.size)
-    const copy = copiedDescriptor(stored)
+    const size = layer.source.kind === 'base' ? (await this.context.passes.compare(layer)).size : undefined
+    const descriptor = copiedDescriptor(stored)
+    this.planned(at, size ?? descriptor.size)
+    return { diffId, size, descriptor, outcomes: await this.bringAlong(descriptor) }
+  }
+
+  /** Sends such a layer to the stores that lack it. */
+  private async copy({ store, descriptor }: StoredBlob, looked: Looked, at: Where): Promise<Delivered> {
+    const { workshop, underWay } = this.context
+    const sized = { ...at, size: looked.size ?? descriptor.size }
     let file: string | undefined
     try {
       let fetched = 0
@@ -177,20 +186,30 @@ export class BlobWriter {
         file ??= await underWay.during(work, () => fetched, fetch)
         return file
       }
-      const outcomes = await this.put(copy, content, sized)
-      return { diffId, size, descriptor: copy, outcomes }
+      const outcomes = await this.put(looked.descriptor, content, sized, looked.outcomes)
+      return { ...looked, outcomes }
     } finally {
       if (file !== undefined) rmSync(file, { force: true })
     }
   }
 
-  /** @param content gives the blob's file, where it must be sent */
-  private async put(blob: Descriptor, content: () => Promise<string>, at: Sized): Promise<Outcome[]> {
+  /** Has each store have the blob without sending it; undefined where that cannot be. */
+  private bringAlong(blob: Descriptor): Promise<(Outcome | undefined)[]> {
+    return Promise.all(this.destinations.map((it) => bringAlong(it, blob)))
+  }
+
+  /** @param content gives the blob's file, where it must be sent @param brought what stores have without it */
+  private async put(
+    blob: Descriptor,
+    content: () => Promise<string>,
+    at: Sized,
+    brought?: readonly (Outcome | undefined)[],
+  ): Promise<Outcome[]> {
     const outcomes: Outcome[] = []
-    for (const destination of this.destinations) {
-      const brought = await bringAlong(destination, blob)
-      if (brought === undefined) await this.upload(blob, await content(), destination, at)
-      outcomes.push(brought ?? 'uploaded')
+    for (const [i, destination] of this.destinations.entries()) {
+      const there = brought === undefined ? await bringAlong(destination, blob) : brought[i]
+      if (there === undefined) await this.upload(blob, await content(), destination, at)
+      outcomes.push(there ?? 'uploaded')
     }
     return outcomes
   }
@@ -232,6 +251,13 @@ export class BlobWriter {
 /** Which layer it is, for people. */
 type Where = Pick<LayerUnderWay, 'number' | 'image' | 'source'>
 type Sized = Where & Pick<LayerUnderWay, 'size'>
+
+/** A layer that is a blob, and what of it stores have without being sent it. */
+type Looked = Omit<Delivered, 'outcomes'> & { outcomes: (Outcome | undefined)[] }
+
+function areThere(outcomes: (Outcome | undefined)[]): outcomes is Outcome[] {
+  return outcomes.every((outcome) => outcome !== undefined)
+}
 
 /** A layer that has to be sent. */
 interface Unsent {

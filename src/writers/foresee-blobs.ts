@@ -4,7 +4,7 @@ import type { Descriptor } from '../model/descriptor.js'
 import type { ByDigest } from '../model/destination.js'
 import type { Layer } from '../model/layer.js'
 import type { ForeseenAt, ForeseenLayer } from '../results.js'
-import { compressionFor, copied, ON_THEIR_WAY, recallBlob, sharedKey, sizeOf } from './blob-choices.js'
+import { compressionFor, copied, looksAtOnce, recallBlob, sharedKey, sizeOf } from './blob-choices.js'
 import { describe, PreviousBlobs } from './previous-blobs.js'
 import type { WriteContext } from './written.js'
 
@@ -64,7 +64,7 @@ export async function foreseeBlobs(
       destinations: destinations.map(({ name }) => ({ name, outcome: 'sent', ...blob })),
     }
   }
-  const limit = pLimit(context.workshop.threads + ON_THEIR_WAY)
+  const limit = pLimit(looksAtOnce(destinations, context))
   return Promise.all(layers.map((layer) => limit(foreseeOne, layer)))
 }
 

@@ -4,6 +4,8 @@
  */
 export class LargestFirst {
   private readonly waiting: { size: number; begin: () => void }[] = []
+  /** Whether those that wait stand in their order. */
+  private isSorted = true
   private sizing = 0
   private running = 0
   private isStopped = false
@@ -18,6 +20,7 @@ export class LargestFirst {
     try {
       const found = await size
       turn = new Promise((begin) => this.waiting.push({ size: found, begin }))
+      this.isSorted = false
     } finally {
       this.sizing--
       // When this task awaits its turn too, so that they begin in order.
@@ -40,7 +43,8 @@ export class LargestFirst {
   private next(): void {
     if (this.isStopped || this.sizing > 0) return
     // Those of one size in the order in which they came.
-    this.waiting.sort((a, b) => b.size - a.size)
+    if (!this.isSorted) this.waiting.sort((a, b) => b.size - a.size)
+    this.isSorted = true
     for (const { begin } of this.waiting.splice(0, this.most - this.running)) {
       this.running++
       begin()
