@@ -1,4 +1,5 @@
 /** What every verb runs in: threads, a cache, temporary files and an abort signal, which all end with it. */
+import { setMaxListeners } from 'node:events'
 import type { DigestCache } from './cache/digest-cache.js'
 import { LayerMemory } from './cache/layer-memory.js'
 import { aborted, asImageError, checkAborted } from './errors.js'
@@ -31,6 +32,8 @@ export async function inRun<T>(
   checkReadOptions(options)
   const end = new AbortController()
   const signal = options.signal === undefined ? end.signal : AbortSignal.any([options.signal, end.signal])
+  // Any number of waits end with it.
+  setMaxListeners(0, signal)
   checkAborted(signal)
   const emit = options.onEvent ?? (() => {})
   /** What a listener threw while a thread was told of: the run ends with it. */

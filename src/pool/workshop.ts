@@ -43,8 +43,8 @@ export interface Slices {
   close(): void
 }
 
-/** 200 clients who take theirs slowly need 150 MB so, and asking a thread for one takes a tenth of a millisecond. */
-export const SLICE_BYTES = 256 * 1024
+/** 255 blobs on their way take 100 MB so, and asking a thread for a slice takes a tenth of a millisecond. */
+export const SLICE_BYTES = 128 * 1024
 
 /** The largest layer that is made on this thread: it is whole in memory for a moment. */
 const SMALL_BYTES = 2 << 20

@@ -1,4 +1,5 @@
 /** One registry: where it answers, who we are there, and requests with authorization, redirects and retries. */
+import { setMaxListeners } from 'node:events'
 import { ImageError, systemCode } from '../errors.js'
 import { follow, shown } from './address.js'
 import type { Answer } from './answer.js'
@@ -72,6 +73,8 @@ export class Session {
       signal: AbortSignal.any([signal, this.closing.signal]),
       tell,
     }
+    // Any number of requests end with it.
+    setMaxListeners(0, this.retry.signal)
     this.transport = new Transport(options, this.retry)
     this.credentials = new CredentialFinder(host, this.retry.signal, process.env, options)
   }
