@@ -12,8 +12,8 @@ import type { WriteContext } from './written.js'
 export const ON_THEIR_WAY = 4
 
 /**
- * How many blobs a registry is asked for at once: each question takes a round trip and nothing else (10,000 that are all there,
- * 50 ms each: SIX s with 6 at once, THIRTY s with 32).
+ * How many blobs a registry is asked for at once: a question takes a round trip and nothing else (1,000 that are all there, 50 ms
+ * each: 9.5 s with 6 at once, 2.6 s with 32).
  */
 const QUESTIONS = 32
 
