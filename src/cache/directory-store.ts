@@ -5,6 +5,7 @@
 import { constants } from 'node:fs'
 import { lstat, open, readdir, unlink, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 import { systemCode } from '../errors.js'
 import { findCache, isTemporary, MARKER, makeCache, whyReadOnly, writeEntry } from './cache-directory.js'
 import { ENTRY_LIMIT, isBlobName, LIFETIME } from './entry.js'
@@ -23,6 +24,9 @@ const TOGETHER = 64
 const NO_ENTRY = new Set(['ENOENT', 'EACCES', 'EPERM', 'ELOOP', 'EISDIR', 'ENXIO'])
 
 export class DirectoryStore implements CacheStore {
+  /** An image has thousands of layers, and a process no more descriptors than it is given. */
+  private readonly turns = pLimit(TOGETHER)
+
   private constructor(
     readonly place: string,
     /** The directory of just the entries; undefined when there is none. */
@@ -41,7 +45,7 @@ export class DirectoryStore implements CacheStore {
   async get(name: string): Promise<string | undefined> {
     if (this.directory === undefined || !isBlobName(name)) return undefined
     try {
-      return await readSmall(join(this.directory, name))
+      return await this.turns(readSmall, join(this.directory, name))
     } catch (error) {
       if (NO_ENTRY.has(systemCode(error) ?? '')) return undefined
       throw error
@@ -49,7 +53,8 @@ export class DirectoryStore implements CacheStore {
   }
 
   async set(name: string, text: string): Promise<void> {
-    if (this.directory !== undefined && isBlobName(name)) await writeEntry(this.directory, name, text)
+    if (this.directory !== undefined && isBlobName(name))
+      await this.turns(writeEntry, this.directory, name, text)
   }
 
   async delete(name: string): Promise<void> {

@@ -16,6 +16,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { SUBDIRECTORY } from '../../src/cache/cache-directory.js'
 import { DigestCache } from '../../src/cache/digest-cache.js'
 import { DirectoryStore } from '../../src/cache/directory-store.js'
@@ -359,4 +360,23 @@ test('a cache that vanishes during a build is given up with one warning', async 
   await cache.close()
   assert.equal(warnings.length, 1)
   assert.deepEqual(readdirSync(join(parent, 'elsewhere')).sort(), ['CACHEDIR.TAG', nameOf(1)])
+})
+
+test('a thousand entries that are asked for at once have few files open', async () => {
+  const store = await open(newDirectory())
+  const names = Array.from({ length: 1000 }, (_, i) => nameOf(i))
+  await Promise.all(names.map((name) => store.set(name, TEXT)))
+  const descriptors = (): number => readdirSync('/proc/self/fd').length
+  const before = descriptors()
+  let most = 0
+  let isOver = false
+  const reading = Promise.all(names.map((name) => store.get(name))).finally(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    most = Math.max(most, descriptors() - before)
+    await setImmediate()
+  }
+  assert.deepEqual(new Set(await reading), new Set([TEXT]))
+  assert.ok(most > 0 && most <= 64, `${most}`)
 })
