@@ -3,8 +3,9 @@
     measure.py pipe|first|watched|PATH COMMAND...
 
 seconds: wall clock from the start to the end of command and reader; cpu: of the command alone, in seconds;
-firstByte: seconds to the first byte (pipe to this program only, mode "first"); memory: its peak, in bytes;
-descriptors and threads: the most that it had open and running at once (mode "watched", a pipe). SIGTERM is the command's.
+firstByte: seconds to the first byte (pipe to this program only, mode "first"); memory: its peak, in bytes, or that of a
+program that it ran, if that is more; descriptors and threads: the most that it had open and running at once (mode "watched",
+a pipe; its memory is then its own alone). SIGTERM is the command's.
 """
 import json
 import os
@@ -17,13 +18,19 @@ import time
 # Seconds between two looks at a command that is watched: a look takes a tenth of a millisecond.
 EVERY = 0.005
 most = {"fd": 0, "task": 0}
+own = 0
 
 
 def watch(pid):
+    global own
     try:
         while True:
             for name in most:
                 most[name] = max(most[name], len(os.listdir(f"/proc/{pid}/{name}")))
+            with open(f"/proc/{pid}/status") as status:
+                peak = [line for line in status if line.startswith("VmHWM:")]
+            # In kilobytes; what is ending has none.
+            own = max(own, int(peak[0].split()[1]) * 1024 if peak else 0)
             time.sleep(EVERY)
     except OSError:
         pass  # It has ended.
@@ -57,7 +64,7 @@ seconds = time.monotonic() - start
 print(json.dumps({
     "seconds": seconds,
     "cpu": usage.ru_utime + usage.ru_stime,
-    "memory": usage.ru_maxrss * 1024,
+    "memory": own if target == "watched" else usage.ru_maxrss * 1024,
     "firstByte": first,
     "descriptors": most["fd"],
     "threads": most["task"],
