@@ -82,12 +82,12 @@ function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, options
 /** @param fd of the file, opened when it was read @throws ImageError FILE_CHANGED when it is not what was planned */
 export function recheckFile(entry: Readonly<Entry>, path: string, fd: number): void {
   const stats = attemptRead(path, () => fstatSync(fd))
-  expectSame(pythonRepr(path), entry, stats)
+  expectSame(path, entry, stats, pythonRepr)
 }
 
 function recheckDirectory(entry: Readonly<Entry>, path: string): void {
   const stats = attemptRead(path, () => lstatSync(fsPath(path)))
-  expectSame(pythonRepr(path), { ...entry, size: stats.size }, stats)
+  expectSame(path, { ...entry, size: stats.size }, stats, pythonRepr)
 }
 
 export function attemptRead<T>(path: string, read: () => T): T {

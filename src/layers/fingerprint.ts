@@ -7,12 +7,20 @@ export function fingerprintOf(stats: Stats): Fingerprint {
   return { size: stats.size, inode: stats.ino, mtimeMs: stats.mtimeMs, ctimeMs: stats.ctimeMs }
 }
 
-/** @throws ImageError FILE_CHANGED naming `path` and the first property that differs */
-export function expectSame(path: string, expected: Fingerprint, stats: Stats): void {
+/**
+ * @param nameOf how a message shows the path: asked only for a message, since each file of an image comes by here
+ * @throws ImageError FILE_CHANGED naming the path and the first property that differs
+ */
+export function expectSame(
+  path: string,
+  expected: Fingerprint,
+  stats: Stats,
+  nameOf: (path: string) => string = String,
+): void {
   const found = fingerprintOf(stats)
   for (const key of ['size', 'inode', 'mtimeMs', 'ctimeMs'] as const) {
     if (found[key] !== expected[key])
-      throw changed(path, `${LABEL[key]} ${show(key, expected[key])}`, show(key, found[key]))
+      throw changed(nameOf(path), `${LABEL[key]} ${show(key, expected[key])}`, show(key, found[key]))
   }
 }
 
