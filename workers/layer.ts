@@ -4,6 +4,7 @@ import { tasks } from '../src/layers/tasks.js'
 export const {
   plan,
   checksum,
+  hashTogether,
   digest,
   stream,
   slice,

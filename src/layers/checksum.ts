@@ -28,6 +28,11 @@ export interface PlannedLayer extends LayerPlan {
   size: number
 }
 
+/** A layer that was found to be so large that its checksum is worth a task of its own. */
+export interface LargeLayer extends PlannedLayer {
+  diffId?: undefined
+}
+
 export interface LayerChecksum extends PlannedLayer, Checksum {
   /** As {@link NarHasher.finish} gives them, where they were asked for. */
   narHashes?: (string | undefined)[] | undefined
@@ -40,18 +45,28 @@ export interface ChecksumTask extends StorePaths {
 
 /** @throws ImageError as {@link planStorePaths} */
 export function planLayer({ paths, owner, planned }: StorePaths): PlannedLayer {
-  const { plan, fresh } = planned ?? planStorePaths(paths)
-  return { plan, fresh, size: archiveSize(plan, owner) }
+  const found = planned ?? planStorePaths(paths)
+  return { ...found, size: archiveSize(found.plan, owner) }
 }
 
 /** @throws ImageError as {@link planStorePaths} and {@link writeArchive} */
 export function checksumLayer(task: ChecksumTask): LayerChecksum {
-  const { plan, fresh } = task.planned ?? planStorePaths(task.paths)
+  const planned = task.planned ?? planStorePaths(task.paths)
+  const { plan } = planned
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
   const nar = task.nar ? new NarHasher() : undefined
-  const size = writeArchive(plan, task.owner, sink, { recheck: false, nar })
-  return { diffId: sink.digest(), size, plan, fresh, narHashes: nar?.finish() }
+  writeArchive(plan, task.owner, sink, { recheck: false, nar })
+  return { ...planned, diffId: sink.digest(), size: sink.size, narHashes: nar?.finish() }
+}
+
+/**
+ * As {@link checksumLayer}, but a large layer is only planned.
+ * @param upTo what the largest one that is not has of contents and headers, in bytes
+ */
+export function checksumUpTo(upTo: number, task: ChecksumTask): LayerChecksum | LargeLayer {
+  const planned = task.planned ?? planStorePaths(task.paths)
+  return planned.least > upTo ? planLayer({ ...task, planned }) : checksumLayer({ ...task, planned })
 }
 
 /** @throws ImageError as {@link writeRecipes} */

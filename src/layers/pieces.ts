@@ -32,7 +32,9 @@ export const NEWS = 4
 export const MAKING = 5
 /** Set when a helper died: nothing more comes of this memory. */
 const BROKEN = 6
-const HEAD = 7
+/** Whether those who help are wanted elsewhere. */
+const LEAVE = 7
+const HEAD = 8
 
 /** By their numbers in the control words. */
 export const KINDS = ['gzip', 'zstd'] as const satisfies BlobKind[]
@@ -65,12 +67,24 @@ export function breakPieces({ control }: PieceMemory): void {
 
 /** Counts a thread that is about to help, or that no longer does. */
 export function countHelpers({ control }: PieceMemory, more: 1 | -1): void {
+  if (more === 1) Atomics.store(control, LEAVE, 0)
   Atomics.add(control, HELPERS, more)
 }
 
-/** How many more pieces the blob has for each thread that works on it. */
-export function piecesForEach({ control }: PieceMemory): number {
-  return Atomics.load(control, LEFT) / (1 + Atomics.load(control, HELPERS))
+/** Has helpers end when they are done with the piece that they have. */
+export function dismissHelpers({ control }: PieceMemory): void {
+  Atomics.store(control, LEAVE, 1)
+  tellOf(control)
+}
+
+/** How many more pieces the blob has. */
+export function piecesLeft({ control }: PieceMemory): number {
+  return Atomics.load(control, LEFT)
+}
+
+function tellOf(control: Int32Array): void {
+  Atomics.add(control, NEWS, 1)
+  Atomics.notify(control, NEWS)
 }
 
 /** One thread's view of the memory. */
@@ -123,9 +137,13 @@ export class Pieces {
     this.setState(slot, DONE)
   }
 
+  /** Whether there is nothing for a helper to wait for. */
+  get isOver(): boolean {
+    return Atomics.load(this.control, MAKING) === 0 || Atomics.load(this.control, LEAVE) === 1
+  }
+
   /** Tells helpers that there is something new. */
   tell(): void {
-    Atomics.add(this.control, NEWS, 1)
-    Atomics.notify(this.control, NEWS)
+    tellOf(this.control)
   }
 }

@@ -4,17 +4,16 @@ import { toWire, type WireError } from '../errors.js'
 import type { Digest } from '../model/digest.js'
 import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
-import type { RingMemory } from '../ring/layout.js'
-import { RingWriter } from '../ring/writer.js'
+import type { ArchiveCursor } from './archive.js'
 import type { Audit, AuditTask } from './audit.js'
 import type { BaseImage } from './base.js'
 import { type BlobTask, writeBlob } from './blob.js'
 import {
   type Checksum,
   type ChecksumTask,
-  checksumLayer,
+  checksumUpTo,
   digestRecipe,
-  HashingSink,
+  type LargeLayer,
   type LayerChecksum,
   type PlannedLayer,
   planLayer,
@@ -25,25 +24,24 @@ import type { ContentsTask, LayerContents } from './contents.js'
 import type { CustomisationLayer } from './customisation.js'
 import { help } from './help.js'
 import type { PieceMemory } from './pieces.js'
-import { writeRecipes } from './recipes.js'
-import { type SliceCursor, type SliceTask, writeSlice } from './slices.js'
+import { hashTogether, isShared, type Production, produce, produceAlone } from './production.js'
+import { type SliceTask, writeSlice } from './slices.js'
 import type { WholeArchive } from './whole-archive.js'
 
 /** Input and output of each task. */
 export interface Tasks {
   /** What store paths hold, and how large their archive will be. */
   plan: { input: StorePaths; output: PlannedLayer }
-  /** The checksum pass of store paths. */
-  checksum: { input: ChecksumTask; output: LayerChecksum }
+  /** The checksum pass of store paths, but for those that are large. */
+  checksum: { input: ChecksumTask & { upTo?: number }; output: LayerChecksum | LargeLayer }
+  /** The checksum pass of one large layer, which others may help to read. */
+  hashTogether: { input: Production; output: Digest }
   /** The checksum pass of what has a recipe. */
   digest: { input: { recipe: Recipe }; output: Checksum }
   /** The streaming pass: archives into a ring, one after the other; the digest of them all where it is wanted. */
-  stream: {
-    input: { recipes: readonly Recipe[]; ring: RingMemory; isHashed: boolean }
-    output: Digest | undefined
-  }
+  stream: { input: Production & { isHashed: boolean }; output: Digest | undefined }
   /** A part of an archive into shared memory. */
-  slice: { input: SliceTask; output: SliceCursor | undefined }
+  slice: { input: SliceTask; output: ArchiveCursor | undefined }
   /** A layer's blob into a file; where other threads may help. */
   blob: { input: BlobTask & { pieces?: PieceMemory | undefined }; output: MadeBlob }
   /** What is in a layer. */
@@ -56,12 +54,23 @@ export interface Tasks {
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a plain one. */
   expand: { input: ExpandTask; output: Expanded }
-  /** Help with a blob that another thread makes. */
-  help: { input: PieceMemory; output: undefined }
+  /** Help with what another thread is at. */
+  help: { input: Help; output: undefined }
 }
 
+/** What a thread helps with: a blob's pieces that are to be compressed, or an archive's parts that are to be read. */
+export type Help = { pieces: PieceMemory } | { production: Production }
+
 /** The tasks of the checksum pass, and those in its place. */
-export type Pass = 'checksum' | 'plan' | 'digest' | 'blob' | 'contents' | 'audit' | 'openCustomisation'
+export type Pass =
+  | 'checksum'
+  | 'hashTogether'
+  | 'plan'
+  | 'digest'
+  | 'blob'
+  | 'contents'
+  | 'audit'
+  | 'openCustomisation'
 
 export type AnyPass = { [K in Pass]: { kind: K; input: Tasks[K]['input'] } }[Pass]
 
@@ -77,20 +86,19 @@ export interface ThreadWork {
 export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<Reply<Tasks[K]['output']>> } =
   {
     plan: (input) => reply(() => planLayer(input)),
-    checksum: (input) => reply(() => checksumLayer(input)),
+    checksum: ({ upTo = Number.POSITIVE_INFINITY, ...task }) => reply(() => checksumUpTo(upTo, task)),
     digest: ({ recipe }) => reply(() => digestRecipe(recipe)),
-    stream: ({ recipes, ring, isHashed }) =>
-      reply(async () => {
-        const writer = new RingWriter(ring)
-        const hashing = isHashed ? new HashingSink(writer) : undefined
-        await writeRecipes(recipes, hashing ?? writer)
-        return hashing?.digest()
-      }),
+    hashTogether: (input) => reply(() => hashTogether(input)),
+    stream: ({ isHashed, ...production }) =>
+      reply(() =>
+        isShared(production) && !isHashed ? produce(production) : produceAlone(production, isHashed),
+      ),
     slice: (input) => reply(() => writeSlice(input)),
     blob: ({ pieces, ...task }) => reply(() => writeBlob(task, pieces)),
     help: (input) =>
       reply(async () => {
-        await help(input)
+        if ('pieces' in input) await help(input.pieces)
+        else produce(input.production, true)
         return undefined
       }),
     contents: (input) => reply(async () => (await import('./contents.js')).readContents(input)),

@@ -3,6 +3,7 @@ import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { attempt, ImageError } from '../errors.js'
 import { compareCodePoints, fsDecode, fsPath, isAscii } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
+import { BLOCK } from '../tar/header.js'
 import { Kind, PlanWriter } from './plan.js'
 
 /**
@@ -16,13 +17,14 @@ import { Kind, PlanWriter } from './plan.js'
  * @throws OverBudget
  */
 export function planStorePaths(paths: readonly string[], budget?: Budget): LayerPlan {
-  const walk: Walk = { plan: new PlanWriter(), newestChange: 0, budget }
+  const walk: Walk = { plan: new PlanWriter(), newestChange: 0, least: 0, budget }
   const started = Date.now()
   for (const path of paths) {
     const root = normalise(path)
     visit(walk, root, root, 0)
   }
-  return { plan: walk.plan.finish(), fresh: walk.newestChange > started - COARSEST_CTIME }
+  const { plan, newestChange, least } = walk
+  return { plan: plan.finish(), fresh: newestChange > started - COARSEST_CTIME, least }
 }
 
 export interface LayerPlan {
@@ -32,6 +34,8 @@ export interface LayerPlan {
    * content can tell.
    */
   fresh: boolean
+  /** Bytes that the archive has at least: of contents and their headers. */
+  least: number
 }
 
 /** How much may still be found: members, and bytes of files. */
@@ -50,6 +54,7 @@ interface Walk {
   plan: PlanWriter
   /** The latest ctime of all members, in milliseconds since the epoch; 0 when there are none. */
   newestChange: number
+  least: number
   budget: Budget | undefined
 }
 
@@ -68,6 +73,7 @@ function visit(walk: Walk, path: string, name: string, depth: number): void {
   const stats = attempt('FILE_UNREADABLE', about, () => lstatSync(raw))
   const kind = kindOf(stats, path)
   if (walk.budget !== undefined) spend(walk.budget, stats.size)
+  walk.least += BLOCK + (kind === Kind.file ? stats.size : 0)
   walk.newestChange = Math.max(walk.newestChange, stats.ctimeMs)
   walk.plan.add({
     kind,

@@ -2,12 +2,16 @@
 import type { Compression } from './compression.js'
 import type { Owner } from './owner.js'
 
-export type Recipe =
-  /** The members that a walk found below store paths. */
-  | { kind: 'store'; plan: Uint8Array; owner: Owner }
-  /** A part of a file: a layer of a base image, the customisation layer, a blob. */
-  | FileRange
+export type Recipe = StoreRecipe | FileRange
 
+/** The members that a walk found below store paths. */
+export interface StoreRecipe {
+  kind: 'store'
+  plan: Uint8Array
+  owner: Owner
+}
+
+/** A part of a file: a layer of a base image, the customisation layer, a blob. */
 export interface FileRange {
   kind: 'range'
   path: string

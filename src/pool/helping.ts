@@ -1,65 +1,110 @@
-/** Which blobs are being made, and who helps with which. */
-import {
-  announce,
-  breakPieces,
-  countHelpers,
-  createPieces,
-  PIECE,
-  type PieceMemory,
-  piecesForEach,
-} from '../layers/pieces.js'
-import type { AnyPass, Reply } from '../layers/tasks.js'
+/** What threads are at, and who helps with which. */
+import type { Help } from '../layers/tasks.js'
 
-/** Pieces for each thread from which help is worth asking for: fewer are done before it comes. */
-const WORTH = 2
+/** Work of one thread that others can have a share in. */
+export interface Job {
+  /** What a helper is asked for. */
+  readonly help: Help
+  /** About the milliseconds of work that nobody is at yet. */
+  left(): number
+  /** Counts a thread that is about to help, or that no longer does. */
+  count(more: 1 | -1): void
+  /** Has those who help end, as soon as they have done what they are at. */
+  dismiss(): void
+  /** A helper has failed: nobody waits for it any more. */
+  forsake(): void
+}
 
-/** Slots for each thread: as many pieces are on their way, and one more that is being filled. */
-const SLOTS_A_THREAD = 2
+/** Milliseconds of work for each thread from which help is worth asking for: less is done before it comes. */
+const WORTH = 1
 
 export class Helping {
-  /** In which blobs are being made. */
-  private readonly used = new Set<PieceMemory>()
-  private readonly free: PieceMemory[] = []
+  private readonly jobs = new Map<Job, Helpers>()
 
-  /** @param threads how many may work on one blob */
-  constructor(private readonly threads: number) {}
-
-  /** Memory in which the pass's blob is made; undefined when it makes none that is worth helping with. */
-  lend(pass: AnyPass): PieceMemory | undefined {
-    const size = sizeToCompress(pass)
-    if (this.threads === 1 || size < 2 * WORTH * PIECE) return undefined
-    const pieces = this.free.pop() ?? createPieces(SLOTS_A_THREAD * this.threads + 1)
-    announce(pieces, size)
-    this.used.add(pieces)
-    return pieces
+  add(job: Job): Helpers {
+    const helpers = new Helpers(job)
+    this.jobs.set(job, helpers)
+    return helpers
   }
 
-  /** @param isSound whether the thread that it was lent to still lives */
-  takeBack(pieces: PieceMemory, isSound: boolean): void {
-    this.used.delete(pieces)
-    if (isSound) this.free.push(pieces)
+  /** Nobody comes to help with it any more. */
+  remove(job: Job): void {
+    this.jobs.delete(job)
+  }
+
+  /** How many help. */
+  get count(): number {
+    let count = 0
+    for (const helpers of this.jobs.values()) count += helpers.count
+    return count
   }
 
   get isWanted(): boolean {
     return this.neediest() !== undefined
   }
 
-  /** Has a thread help where most is left for each that works there. */
-  async help(ask: (pieces: PieceMemory) => Promise<Reply<unknown>>): Promise<void> {
-    const pieces = this.neediest()
-    if (pieces === undefined) return
-    countHelpers(pieces, 1)
-    const reply = await ask(pieces)
-    countHelpers(pieces, -1)
-    if (!reply.ok) breakPieces(pieces)
+  /** Has a thread help where most is left for each that works there. @param ask has the thread do so; does not throw */
+  async help(ask: (help: Help) => Promise<unknown>): Promise<void> {
+    await this.neediest()?.help(ask)
   }
 
-  private neediest(): PieceMemory | undefined {
-    const [most] = [...this.used].sort((a, b) => piecesForEach(b) - piecesForEach(a))
-    return most !== undefined && piecesForEach(most) >= WORTH ? most : undefined
+  /** Has all who help end soon, since their threads are needed. */
+  dismiss(): void {
+    for (const helpers of this.jobs.values()) helpers.dismiss()
+  }
+
+  private neediest(): Helpers | undefined {
+    let neediest: Helpers | undefined
+    for (const helpers of this.jobs.values())
+      if (neediest === undefined || helpers.need > neediest.need) neediest = helpers
+    return neediest !== undefined && neediest.need >= WORTH ? neediest : undefined
   }
 }
 
-function sizeToCompress(pass: AnyPass): number {
-  return pass.kind === 'blob' && pass.input.compression.kind !== 'none' ? pass.input.size : 0
+/** Who helps with a job. */
+export class Helpers {
+  private readonly under = new Set<Promise<unknown>>()
+  private fail: (error: unknown) => void = () => {}
+  /** Rejects with the error of the first who fails. */
+  readonly failed = new Promise<never>((_, reject) => {
+    this.fail = reject
+  })
+
+  constructor(private readonly job: Job) {
+    this.failed.catch(() => {})
+  }
+
+  get count(): number {
+    return this.under.size
+  }
+
+  /** Milliseconds of work for each thread. */
+  get need(): number {
+    return this.job.left() / (1 + this.under.size)
+  }
+
+  async help(ask: (help: Help) => Promise<unknown>): Promise<void> {
+    const { job, under } = this
+    job.count(1)
+    const helping = ask(job.help)
+    under.add(helping)
+    try {
+      await helping
+    } catch (error) {
+      job.forsake()
+      this.fail(error)
+    } finally {
+      job.count(-1)
+      under.delete(helping)
+    }
+  }
+
+  dismiss(): void {
+    if (this.under.size > 0) this.job.dismiss()
+  }
+
+  /** Resolves when nobody helps any more. */
+  async gone(): Promise<void> {
+    await Promise.allSettled([...this.under])
+  }
 }

@@ -3,8 +3,8 @@
  * run as the pool has threads, and one less while the streaming pass needs a thread. That one always finds it
  * free, because what it waits for is the end of a checksum pass.
  *
- * A turn that finds nothing queued helps the thread with the most to compress, for a tenth of a second; so one large
- * layer keeps all threads busy, and who else needs one soon has it.
+ * A turn that finds nothing queued helps the thread that has the most left to do: to compress a blob, to read what another
+ * hashes, or what is streamed; until that is done or a pass needs the thread. So one large layer keeps all threads busy.
  *
  * Threads start when the first passes, which are done on this thread, turn out not to be small.
  */
@@ -13,9 +13,15 @@ import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import type { Piscina } from 'piscina'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
+import type { PieceMemory } from '../layers/pieces.js'
+import { isShared } from '../layers/production.js'
 import type { AnyPass, Pass, Reply, Tasks, ThreadWork } from '../layers/tasks.js'
-import { Helping } from './helping.js'
+import type { Digest } from '../model/digest.js'
+import type { StoreRecipe } from '../model/recipe.js'
+import { CLOSED, READ } from '../ring/layout.js'
+import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
+import { compressing, createPiecesFor, reading, Spare, sizeToCompress, spareRings } from './jobs.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
@@ -39,7 +45,12 @@ export class LayerPool {
   /** Passes that everything will wait for: begun beside the others, not behind them. */
   private readonly long: QueuedPass[] = []
   private running = 0
-  private readonly helping: Helping
+  private readonly helping = new Helping()
+  private readonly pieces: Spare<PieceMemory>
+  private readonly rings = spareRings()
+  private productions = 0
+  /** Tasks that threads have, or wait for one. */
+  private asked = 0
   private readonly here = new Here()
   private streaming = 0
 
@@ -55,7 +66,7 @@ export class LayerPool {
     private readonly worker = WORKER,
     private readonly onWork: OnWork = () => {},
   ) {
-    this.helping = new Helping(threads)
+    this.pieces = new Spare(() => createPiecesFor(threads))
   }
 
   get isStarted(): boolean {
@@ -103,9 +114,20 @@ export class LayerPool {
       const queue = isLong ? this.long : this.queue
       queue.push({ pass: { kind, input } as AnyPass, settle })
     })
+    if (this.limit.activeCount >= this.limit.concurrency) this.helping.dismiss()
     if (isLong) this.start()
     this.askForTurn()
     return result
+  }
+
+  /** The checksum pass of one large layer: other threads help to read it when they have nothing else to do. */
+  async hashTogether(recipe: StoreRecipe, size: number, subject: string): Promise<Digest> {
+    const ring = this.rings.take()
+    const place = { id: this.nextId(), ring, slot: ring.control[READ]! }
+    const production = { ...place, recipes: [recipe], sizes: [size], recheck: false }
+    const digest = await this.pass('hashTogether', production, subject, true)
+    if (ring.control[CLOSED] === 0) this.rings.giveBack(ring)
+    return digest
   }
 
   private askForTurn(): void {
@@ -150,12 +172,27 @@ export class LayerPool {
   }
 
   private async runOnThread(pass: AnyPass): Promise<Reply<Output<Pass>>> {
-    if (pass.kind !== 'blob') return this.ask(pass.kind, pass.input)
-    const pieces = this.helping.lend(pass)
-    const asking = this.ask('blob', { ...pass.input, pieces })
+    if (pass.kind === 'hashTogether')
+      return this.withHelp(reading(pass.input), () => this.ask(pass.kind, pass.input))
+    const size = this.threads === 1 ? 0 : sizeToCompress(pass)
+    if (pass.kind !== 'blob' || size === 0) return this.ask(pass.kind, pass.input)
+    const pieces = this.pieces.take()
+    const reply = await this.withHelp(compressing(pieces, size), () =>
+      this.ask('blob', { ...pass.input, pieces }),
+    )
+    if (reply.ok) this.pieces.giveBack(pieces)
+    return reply
+  }
+
+  /** Has a thread do the job, and others that have nothing to do help. */
+  private async withHelp<T>(job: Job, run: () => Promise<Reply<T>>): Promise<Reply<T>> {
+    const helpers = this.helping.add(job)
+    const running = run()
     this.askForHelp()
-    const reply = await asking
-    if (pieces !== undefined) this.helping.takeBack(pieces, reply.ok)
+    const reply = await running
+    this.helping.remove(job)
+    if (!reply.ok) job.forsake()
+    await helpers.gone()
     return reply
   }
 
@@ -169,29 +206,59 @@ export class LayerPool {
 
   private async help(): Promise<void> {
     if (!this.helping.isWanted) return
-    await this.helping.help(async (pieces) => {
-      const reply = await this.ask('help', pieces)
+    await this.helping.help(async (help) => {
+      const reply = await this.ask('help', help)
       if (reply.work !== undefined) this.onWork('help', 'the largest layer', reply.work)
-      return reply
+      if (!reply.ok) throw failure('help', 'the largest layer', reply.error)
     })
     this.askForTurn()
   }
 
-  /** Runs the streaming pass on a thread that it takes from checksum passes. @throws ImageError as {@link run} */
-  async stream(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
+  /**
+   * Runs the streaming pass on a thread that it takes from checksum passes; others help where they can.
+   * @throws ImageError as {@link run}
+   */
+  async stream(archives: Omit<Input<'stream'>, 'id'>, subject: string): Promise<Output<'stream'>> {
+    const input = { ...archives, id: this.nextId() }
     this.start()
     this.streaming++
     this.bound()
     try {
-      return await this.run('stream', input, subject)
+      if (input.isHashed || !isShared(input)) return await this.run('stream', input, subject)
+      return await this.streamTogether(input, subject)
     } finally {
       this.streaming--
       this.bound()
     }
   }
 
+  private async streamTogether(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
+    const job = reading(input)
+    if (this.threads <= 2 && !process.env.SHARE) return this.run('stream', input, subject)
+    const helpers = this.helping.add(job)
+    try {
+      const running = this.run('stream', input, subject)
+      this.askForHelp()
+      const ended = running.then(async () => {
+        this.helping.remove(job)
+        await helpers.gone()
+      })
+      await Promise.race([handled(ended), helpers.failed])
+      // One that failed while the others were waited for.
+      await Promise.race([helpers.failed, undefined])
+      return undefined
+    } finally {
+      this.helping.remove(job)
+    }
+  }
+
+  private nextId(): string {
+    return `${this.productions++}`
+  }
+
   private bound(): void {
     this.limit.concurrency = Math.max(1, this.threads - Math.min(1, this.streaming))
+    if (this.limit.activeCount > this.limit.concurrency) this.helping.dismiss()
   }
 
   /**
@@ -209,11 +276,14 @@ export class LayerPool {
 
   /** @returns also when a thread died: that as a failed reply */
   private async ask<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Reply<Output<K>>> {
+    if (kind !== 'help' && ++this.asked > this.threads - this.helping.count) this.helping.dismiss()
     try {
       const piscina = await this.piscina!
       return await piscina.run(input, { name: kind, signal: this.signal })
     } catch (error) {
       return { ok: false, error: toWire(this.signal.aborted ? aborted(this.signal.reason) : error) }
+    } finally {
+      if (kind !== 'help') this.asked--
     }
   }
 

@@ -5,21 +5,19 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { asImageError, handled, ImageError } from '../errors.js'
+import type { Production } from '../layers/production.js'
 import { copyPlainRange } from '../layers/ranges.js'
 import type { Sink } from '../layers/sink.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { FileRange, Recipe } from '../model/recipe.js'
-import { createRing, type RingMemory } from '../ring/layout.js'
+import { createRing } from '../ring/layout.js'
+import { slotsOf } from '../ring/parts.js'
 import { RingReader } from '../ring/reader.js'
 import { BLOCK } from '../tar/header.js'
 
-/** Has a thread write the recipes' archives into the ring, one after the other. @returns their digest, where asked for */
-export type Produce = (
-  recipes: readonly Recipe[],
-  ring: RingMemory,
-  isHashed: boolean,
-) => Promise<Digest | undefined>
+/** Has threads write archives into the ring, one after the other. @returns their digest, where asked for */
+export type Produce = (production: Omit<Production, 'id'>, isHashed: boolean) => Promise<Digest | undefined>
 
 /** Writes a recipe's archive into a sink, on this thread. */
 export interface Here {
@@ -36,8 +34,8 @@ export interface Planned {
   isHashed?: boolean
 }
 
-/** A producer's progress. */
-export interface Production {
+/** A layer's progress. */
+export interface Progress {
   done: boolean
   error: ImageError | undefined
   /** It is produced by whoever takes it. */
@@ -50,7 +48,7 @@ export interface Production {
 
 /** A layer whose turn has not come. */
 interface Queued {
-  production: Production
+  production: Progress
   /** Set when it is known. */
   planned: Planned | undefined
 }
@@ -70,6 +68,8 @@ const SLOTS_A_TURN = 4
 export class Streamer {
   private readonly ring = createRing()
   private readonly reader = new RingReader(this.ring)
+  /** The number of the slot in which the next archive begins. */
+  private slot = 0
   private last: Promise<void> = Promise.resolve()
   private closed: ImageError | undefined
   private stopWaiting: () => void = () => {}
@@ -86,8 +86,8 @@ export class Streamer {
   ) {}
 
   /** Queues a layer behind those before it. */
-  enqueue(planning: Promise<Planned>): Production {
-    const production: Production = {
+  enqueue(planning: Promise<Planned>): Progress {
+    const production: Progress = {
       ...{ done: false, error: undefined, isHere: false },
       finished: Promise.resolve(),
     }
@@ -115,14 +115,21 @@ export class Streamer {
       }
       batch = this.takeBatch(first)
       for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
-      const recipes = batch.map(({ planned }) => planned!.recipe)
+      const planned = batch.map((it) => it.planned!)
       if (this.closed === undefined)
-        digest = await this.produce(recipes, this.ring, first.planned!.isHashed === true)
+        digest = await this.produce(this.production(planned), planned[0]!.isHashed === true)
     } catch (thrown) {
       error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
     }
     for (const { production } of batch) Object.assign(production, { done: true, error, digest })
     this.reader.wake()
+  }
+
+  private production(planned: readonly Planned[]): Omit<Production, 'id'> {
+    const { ring, slot } = this
+    const sizes = planned.map(({ size }) => size)
+    this.slot = sizes.reduce((next, size) => next + slotsOf(size), slot)
+    return { recipes: planned.map(({ recipe }) => recipe), sizes, ring, slot, recheck: true }
   }
 
   /** The layer, and the known ones behind it: a few megabytes, or what comes out of the same packed file. One that is hashed is alone. */
@@ -147,7 +154,7 @@ export class Streamer {
    * @returns their digest, where it was asked for
    * @throws ImageError the producer's, or what the streamer was closed with
    */
-  async bytes(production: Production, planned: Planned, write: Write): Promise<Digest | undefined> {
+  async bytes(production: Progress, planned: Planned, write: Write): Promise<Digest | undefined> {
     const { recipe, size } = planned
     if (needsNone(planned)) {
       if (isPlain(recipe)) await copyPlainRange(recipe, write)
@@ -166,7 +173,7 @@ export class Streamer {
    * Passes the next `size` bytes on; a piece is valid only until `write` is done with it.
    * @throws ImageError the producer's, or what the streamer was closed with
    */
-  private async copy(production: Production, size: number, write: Write): Promise<void> {
+  private async copy(production: Progress, size: number, write: Write): Promise<void> {
     let turn = 0
     for (let left = size; left > 0; ) {
       if (this.closed !== undefined) throw this.closed
@@ -203,7 +210,7 @@ export class Streamer {
   }
 
   /** Waits until the producer has also made its last checks. @throws ImageError the producer's */
-  private async settled(production: Production): Promise<void> {
+  private async settled(production: Progress): Promise<void> {
     await Promise.race([production.finished, this.closing])
     if (this.closed !== undefined) throw this.closed
     if (production.error !== undefined) throw production.error

@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs'
 import { attempt, handled, type ImageError } from '../errors.js'
+import type { ArchiveCursor } from '../layers/archive.js'
 import type { Audit, AuditTask } from '../layers/audit.js'
 import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
@@ -12,7 +13,6 @@ import type { PackedRanges } from '../layers/compressed-ranges.js'
 import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
-import type { SliceCursor } from '../layers/slices.js'
 import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
@@ -45,6 +45,9 @@ export interface Slices {
 
 /** 255 blobs on their way take 100 MB so, and asking a thread for a slice takes a tenth of a millisecond. */
 export const SLICE_BYTES = 128 * 1024
+
+/** From here on a layer has a checksum pass of its own, for which threads may be asked for help. */
+const LARGE_BYTES = 32 << 20
 
 /** The largest layer that is made on this thread: it is whole in memory for a moment. */
 const SMALL_BYTES = 2 << 20
@@ -96,8 +99,14 @@ export class Workshop {
   }
 
   /** The checksum pass of store paths. @param isLong whether it is thought to take longer than all others */
-  checksum(task: ChecksumTask, subject: string, isLong = false): Promise<LayerChecksum> {
-    return this.pool.pass('checksum', task, subject, isLong)
+  async checksum(task: ChecksumTask, subject: string, isLong = false): Promise<LayerChecksum> {
+    // NAR hashes are taken by the thread that reads.
+    const upTo = task.nar || this.threads === 1 ? Number.POSITIVE_INFINITY : LARGE_BYTES
+    const found = await this.pool.pass('checksum', { ...task, upTo }, subject, isLong)
+    if (found.diffId !== undefined) return found
+    const { plan, size } = found
+    const diffId = await this.pool.hashTogether({ kind: 'store', plan, owner: task.owner }, size, subject)
+    return { ...found, diffId }
   }
 
   /** The checksum pass of what has a recipe. */
@@ -135,7 +144,7 @@ export class Workshop {
 
   stream(): Stream {
     const streamer = new Streamer(
-      (recipes, ring, isHashed) => this.pool.stream({ recipes, ring, isHashed }, 'the streaming pass'),
+      (production, isHashed) => this.pool.stream({ ...production, isHashed }, 'the streaming pass'),
       {
         isFor: ({ recipe, size }) => recipe.kind === 'store' && size <= SMALL_BYTES && !this.pool.isStarted,
         write: async (recipe, sink) => {
@@ -156,7 +165,7 @@ export class Workshop {
   slices(recipe: Recipe, subject: string): Slices {
     const buffers =
       this.spareBuffers.pop() ?? [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES)))
-    let cursor: SliceCursor | undefined
+    let cursor: ArchiveCursor | undefined
     let count = 0
     let last: Promise<unknown> = Promise.resolve()
     const read = async (start: number, length: number): Promise<Uint8Array> => {

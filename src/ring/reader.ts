@@ -1,6 +1,17 @@
-import { CLOSED, LENGTHS, READ, type RingMemory, SLOTS, slotBuffers, WRITTEN } from './layout.js'
+import {
+  CLOSED,
+  filledOf,
+  isFilled,
+  lengthOf,
+  READ,
+  type RingMemory,
+  releaseSlot,
+  SLOTS,
+  STARVED,
+  slotBuffers,
+} from './layout.js'
 
-/** The consuming side of a ring, on a thread that must not block. */
+/** The taking side of a ring, on a thread that must not block. */
 export class RingReader {
   private readonly slots: Buffer[]
   private readonly control: Int32Array
@@ -10,33 +21,37 @@ export class RingReader {
     this.slots = slotBuffers(memory)
   }
 
-  /** The oldest filled slot's bytes, valid until {@link release}; undefined when none is filled. */
+  /** The bytes of the slot that is next, valid until {@link release}; undefined while it is not filled. */
   peek(): Buffer | undefined {
-    const read = this.control[READ]!
-    if (Atomics.load(this.control, WRITTEN) === read) return undefined
-    const slot = read % SLOTS
-    return this.slots[slot]!.subarray(0, this.control[LENGTHS + slot]!)
+    const slot = this.control[READ]!
+    if (!isFilled(this.control, slot)) return undefined
+    return this.slots[slot % SLOTS]!.subarray(0, this.control[lengthOf(slot)]!)
   }
 
-  /** Gives the oldest filled slot back to the producer. */
+  /** Gives the slot that is next back to those who fill slots. */
   release(): void {
-    Atomics.add(this.control, READ, 1)
-    Atomics.notify(this.control, READ)
+    releaseSlot(this.control)
   }
 
-  /** Resolves when a slot is filled, or after {@link wake}. */
+  /** Resolves when the slot that is next is filled, or after {@link wake}. */
   async filled(): Promise<void> {
-    const read = this.control[READ]!
-    const wait = Atomics.waitAsync(this.control, WRITTEN, read)
-    if (wait.async) await wait.value
+    const { control } = this
+    const slot = control[READ]!
+    Atomics.store(control, STARVED, 1)
+    const found = Atomics.load(control, filledOf(slot))
+    if (found !== slot + 1) {
+      const wait = Atomics.waitAsync(control, filledOf(slot), found)
+      if (wait.async) await wait.value
+    }
+    Atomics.store(control, STARVED, 0)
   }
 
-  /** Ends a pending {@link filled}: for when the producer is gone. */
+  /** Ends a pending {@link filled}: for when nobody fills the slot. */
   wake(): void {
-    Atomics.notify(this.control, WRITTEN)
+    Atomics.notify(this.control, filledOf(this.control[READ]!))
   }
 
-  /** Makes the producer stop with ABORTED. */
+  /** Makes those who fill slots stop with ABORTED. */
   close(): void {
     Atomics.store(this.control, CLOSED, 1)
     Atomics.notify(this.control, READ)

@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { ArchiveCursor } from '../../src/layers/archive.js'
 import { checksumLayer, DigestSink, digestRecipe, planLayer } from '../../src/layers/checksum.js'
 import { fingerprintOf } from '../../src/layers/fingerprint.js'
 import { writeRecipes } from '../../src/layers/recipes.js'
 import type { Sink } from '../../src/layers/sink.js'
-import { type SliceCursor, writeSlice } from '../../src/layers/slices.js'
+import { writeSlice } from '../../src/layers/slices.js'
 import type { Recipe } from '../../src/model/recipe.js'
 import { scratchDirectory } from '../support/scratch.js'
 
@@ -76,7 +77,7 @@ test('slices of any size, from anywhere, are parts of the archive', async () => 
   ]) {
     const whole = await bytesOf(recipe)
     for (const size of [1, 511, 512, 513, 4096, 65_536, whole.length]) {
-      let cursor: SliceCursor | undefined
+      let cursor: ArchiveCursor | undefined
       // All of them would take long for single bytes.
       const from = size === 1 ? Math.max(0, whole.length - 3000) : 0
       for (let start = from; start < whole.length; start += size) {

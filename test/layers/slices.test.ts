@@ -3,9 +3,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { writeArchive } from '../../src/layers/archive.js'
+import { type ArchiveCursor, writeArchive } from '../../src/layers/archive.js'
 import type { Sink } from '../../src/layers/sink.js'
-import { type SliceCursor, writeSlice } from '../../src/layers/slices.js'
+import { writeSlice } from '../../src/layers/slices.js'
 import { planStorePaths } from '../../src/layers/walk.js'
 import type { Owner } from '../../src/model/owner.js'
 import type { Recipe } from '../../src/model/recipe.js'
@@ -33,7 +33,7 @@ class BufferSink implements Sink {
   }
 }
 
-function slice(recipe: Recipe, start: number, length: number, cursor?: SliceCursor) {
+function slice(recipe: Recipe, start: number, length: number, cursor?: ArchiveCursor) {
   const into = new Uint8Array(new SharedArrayBuffer(length)).fill(0xaa)
   const next = writeSlice({ recipe, start, into, cursor })
   return { bytes: Buffer.from(into), next }
@@ -61,7 +61,7 @@ describe('slices', () => {
         { numRuns: 40 },
       )
       for (const size of [511, 512, 4096, 10_000]) {
-        let cursor: SliceCursor | undefined
+        let cursor: ArchiveCursor | undefined
         const parts: Buffer[] = []
         for (let at = 0; at < whole.length; at += size) {
           const { bytes, next } = slice(recipe, at, Math.min(size, whole.length - at), cursor)

@@ -33,8 +33,8 @@ interface Producer {
 /** Writes the recipes' names into the ring. @param after done when they are in it */
 function producer(after: (names: string[]) => unknown = () => {}): Producer {
   const batches: string[][] = []
-  const produce: Produce = async (recipes, ring, isHashed) => {
-    const writer = new RingWriter(ring)
+  const produce: Produce = async ({ recipes, ring, slot }, isHashed) => {
+    const writer = new RingWriter(ring, slot)
     const names = recipes.map(nameOf)
     batches.push(names)
     for (const name of names.filter(Boolean)) writer.accept(writer.lend().write(name))

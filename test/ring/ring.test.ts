@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { createRing, type RingMemory, SLOT_BYTES, SLOTS, WRITTEN } from '../../src/ring/layout.js'
+import { createRing, filledOf, type RingMemory, SLOT_BYTES, SLOTS } from '../../src/ring/layout.js'
 import { RingReader } from '../../src/ring/reader.js'
 import { RingWriter } from '../../src/ring/writer.js'
 import { SRC } from '../support/program.js'
@@ -18,7 +19,7 @@ function startWriter(ring: RingMemory, count: number): Worker {
   const program = `
     const { parentPort, workerData } = require('node:worker_threads')
     import(${JSON.stringify(`${SRC}ring/writer.js`)}).then(({ RingWriter }) => {
-      const writer = new RingWriter(workerData.ring)
+      const writer = new RingWriter(workerData.ring, 0)
       try {
         for (let i = 0; i < workerData.count; i++) {
           const slot = writer.lend()
@@ -36,7 +37,7 @@ function startWriter(ring: RingMemory, count: number): Worker {
 describe('on one thread', () => {
   test('slots come out in order, with the bytes that were accepted, around the ring and further', () => {
     const ring = createRing()
-    const [writer, reader] = [new RingWriter(ring), new RingReader(ring)]
+    const [writer, reader] = [new RingWriter(ring, 0), new RingReader(ring)]
     for (let i = 0; i < 3 * SLOTS; i++) {
       put(writer, `first of ${i}`)
       put(writer, `second of ${i}`)
@@ -51,7 +52,7 @@ describe('on one thread', () => {
 
   test('every slot can be filled before one is read, each a buffer of its own and of full length', () => {
     const ring = createRing()
-    const [writer, reader] = [new RingWriter(ring), new RingReader(ring)]
+    const [writer, reader] = [new RingWriter(ring, 0), new RingReader(ring)]
     for (let i = 0; i < SLOTS; i++) writer.accept(writer.lend().fill(i).length)
     for (let i = 0; i < SLOTS; i++) {
       const bytes = reader.peek()!
@@ -64,7 +65,7 @@ describe('on one thread', () => {
 
   test('a wait ends when a slot is filled, at once when one is, and when it is woken', async () => {
     const ring = createRing()
-    const [writer, reader] = [new RingWriter(ring), new RingReader(ring)]
+    const [writer, reader] = [new RingWriter(ring, 0), new RingReader(ring)]
     const waiting = reader.filled()
     put(writer, 'x')
     await waiting
@@ -83,7 +84,7 @@ describe('on one thread', () => {
     const waiting = reader.filled()
     reader.close()
     await waiting
-    assert.throws(() => new RingWriter(ring).lend(), { name: 'ImageError', code: 'ABORTED' })
+    assert.throws(() => new RingWriter(ring, 0).lend(), { name: 'ImageError', code: 'ABORTED' })
   })
 })
 
@@ -110,15 +111,9 @@ describe('on two threads', () => {
     const worker = startWriter(ring, SLOTS + 1)
     const said = once(worker, 'message')
     // The last free slot was filled, so the next one is waited for, now or soon.
-    while (ring.control[WRITTEN] !== SLOTS) await filledBeyond(ring)
+    while (ring.control[filledOf(SLOTS - 1)] !== SLOTS) await setImmediate()
     reader.close()
     assert.deepEqual(await said, ['ABORTED'])
     await worker.terminate()
   })
 })
-
-/** Resolves when more slots are filled than now. */
-async function filledBeyond({ control }: RingMemory): Promise<void> {
-  const wait = Atomics.waitAsync(control, WRITTEN, control[WRITTEN]!)
-  if (wait.async) await wait.value
-}

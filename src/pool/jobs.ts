@@ -1,0 +1,84 @@
+/** What threads can have a share in: the pieces of a blob that are to be compressed, the parts of archives that are to be read. */
+import {
+  announce,
+  breakPieces,
+  countHelpers,
+  createPieces,
+  dismissHelpers,
+  PIECE,
+  type PieceMemory,
+  piecesLeft,
+} from '../layers/pieces.js'
+import type { Production } from '../layers/production.js'
+import type { AnyPass } from '../layers/tasks.js'
+import { forsake } from '../ring/hashing.js'
+import { createRing, LEAVE, type RingMemory } from '../ring/layout.js'
+import { announceParts, PART_BYTES, unclaimedBytes } from '../ring/parts.js'
+import type { Job } from './helping.js'
+
+/** Milliseconds that about so many take. */
+const PIECE_MS = 25
+const PART_MS = 0.4
+
+/** Bytes from which a blob is worth help. */
+const WORTH = 4 * PIECE
+
+/** Slots for each thread: as many pieces are on their way, and one more that is being filled. */
+const SLOTS_A_THREAD = 2
+
+/** @param threads how many may work on one blob */
+export function createPiecesFor(threads: number): PieceMemory {
+  return createPieces(SLOTS_A_THREAD * threads + 1)
+}
+
+/** How large a blob the pass compresses, in bytes; 0 when it is not worth help. */
+export function sizeToCompress(pass: AnyPass): number {
+  if (pass.kind !== 'blob' || pass.input.compression.kind === 'none') return 0
+  return pass.input.size < WORTH ? 0 : pass.input.size
+}
+
+/** A blob of so many bytes that is compressed. */
+export function compressing(pieces: PieceMemory, size: number): Job {
+  announce(pieces, size)
+  return {
+    help: { pieces },
+    left: () => piecesLeft(pieces) * PIECE_MS,
+    count: (more) => countHelpers(pieces, more),
+    dismiss: () => dismissHelpers(pieces),
+    forsake: () => breakPieces(pieces),
+  }
+}
+
+/** Archives whose parts are read. */
+export function reading(production: Production): Job {
+  const { ring, sizes } = production
+  announceParts(ring, sizes)
+  return {
+    help: { production },
+    left: () => (unclaimedBytes(ring) / PART_BYTES) * PART_MS,
+    count: (more) => {
+      if (more === 1) Atomics.store(ring.control, LEAVE, 0)
+    },
+    dismiss: () => Atomics.store(ring.control, LEAVE, 1),
+    forsake: () => forsake(ring),
+  }
+}
+
+/** Memory that is used again, since to take it anew costs more than to use it. */
+export class Spare<T> {
+  private readonly free: T[] = []
+
+  constructor(private readonly make: () => T) {}
+
+  take(): T {
+    return this.free.pop() ?? this.make()
+  }
+
+  giveBack(it: T): void {
+    this.free.push(it)
+  }
+}
+
+export function spareRings(): Spare<RingMemory> {
+  return new Spare(createRing)
+}

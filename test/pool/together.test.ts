@@ -1,0 +1,145 @@
+/** Large layers that several threads read: the same bytes as one thread's, and every failure is told. */
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { type ChecksumTask, checksumLayer } from '../../src/layers/checksum.js'
+import { type Digest, fromHex } from '../../src/model/digest.js'
+import type { Owner } from '../../src/model/owner.js'
+import type { StoreRecipe } from '../../src/model/recipe.js'
+import { LayerPool } from '../../src/pool/pool.js'
+import { Workshop } from '../../src/pool/workshop.js'
+import { PART_BYTES } from '../../src/ring/parts.js'
+import { HARD_CASES } from '../support/hard-cases.js'
+import { scratchDirectory } from '../support/scratch.js'
+
+const root = scratchDirectory()
+const SIGNAL = new AbortController().signal
+const FORSAKING = fileURLToPath(new URL('../support/forsaking-worker.js', import.meta.url))
+const OWNER: Owner = { mtime: 1, uid: 0n, gid: 0n, uname: 'root', gname: 'root' }
+const MIB = 1 << 20
+
+/** Files of all sizes around those of parts, small ones in great number, and every hard case. */
+function makePaths(): { paths: string[]; owner: Owner } {
+  const paths: string[] = []
+  for (const [i, { make }] of HARD_CASES.entries()) {
+    const store = join(root, `hard-${i}`)
+    mkdirSync(store)
+    paths.push(...(make(store).store_layers ?? []).flat())
+  }
+  const sizes = join(root, 'sizes')
+  mkdirSync(sizes)
+  for (const [i, by] of [-1, 0, 1, 511, 512].entries())
+    for (const parts of [0, 1, 3])
+      writeFileSync(join(sizes, `${i}-${parts}`), Buffer.alloc(Math.max(0, parts * PART_BYTES + by), i + 1))
+  const small = join(root, 'small')
+  mkdirSync(small)
+  for (let i = 0; i < 3000; i++) writeFileSync(join(small, `${i}`), 'x'.repeat((i * 37) % 3000))
+  const large = join(root, 'large')
+  writeFileSync(large, Buffer.alloc(40 * MIB, 'large'))
+  return { paths: [...paths, sizes, small, large], owner: OWNER }
+}
+
+const task: ChecksumTask = makePaths()
+const alone = checksumLayer(task)
+const recipe: StoreRecipe = { kind: 'store', plan: alone.plan, owner: OWNER }
+
+async function withPool<T>(
+  threads: number,
+  run: (pool: LayerPool) => Promise<T>,
+  worker?: string,
+): Promise<T> {
+  const pool = new LayerPool(threads, SIGNAL, worker)
+  try {
+    return await run(pool)
+  } finally {
+    await pool.close()
+  }
+}
+
+/** Streams archives, and gives the digest of each. */
+async function streamed(
+  pool: LayerPool,
+  layers: readonly { recipe: StoreRecipe; size: number }[],
+): Promise<Digest[]> {
+  const stream = new Workshop(pool, 4, () => join(root, 'none')).stream()
+  const queued = layers.map((layer) => stream.queue(Promise.resolve(layer)))
+  const digests: Digest[] = []
+  for (const bytes of queued) {
+    const hash = createHash('sha256')
+    await bytes((piece) => void hash.update(piece))
+    digests.push(fromHex(hash.digest('hex')))
+  }
+  return digests
+}
+
+describe('a large layer', () => {
+  for (const threads of [1, 2, 3, 5])
+    test(`has the digest that one thread finds, with ${threads}`, () =>
+      withPool(threads, async (pool) => {
+        const found = await Promise.all(['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name)))
+        assert.deepEqual(found, [alone.diffId, alone.diffId])
+        // Its memory is used again.
+        assert.equal(await pool.hashTogether(recipe, alone.size, 'c'), alone.diffId)
+      }))
+
+  test('is found to be one when it is walked, and has the same checksum', () =>
+    withPool(3, async (pool) => {
+      const found = await new Workshop(pool, 3, () => '').checksum(task, 'layer')
+      assert.deepEqual([found.diffId, found.size], [alone.diffId, alone.size])
+    }))
+
+  for (const threads of [1, 2, 3, 5])
+    test(`is streamed as one thread writes it, between others, with ${threads}`, () =>
+      withPool(threads, async (pool) => {
+        const small = checksumLayer({ paths: [join(root, 'sizes')], owner: OWNER })
+        const other = { recipe: { ...recipe, plan: small.plan }, size: small.size }
+        const large = { recipe, size: alone.size }
+        assert.deepEqual(await streamed(pool, [other, large, other, large]), [
+          small.diffId,
+          alone.diffId,
+          small.diffId,
+          alone.diffId,
+        ])
+      }))
+})
+
+describe('a failure', () => {
+  test('of a thread that helps to hash is made up for', () =>
+    withPool(
+      3,
+      async (pool) => assert.equal(await pool.hashTogether(recipe, alone.size, 'layer'), alone.diffId),
+      FORSAKING,
+    ))
+
+  test('of a thread that helps to stream ends the stream', () =>
+    withPool(
+      4,
+      (pool) =>
+        assert.rejects(streamed(pool, [{ recipe, size: alone.size }]), {
+          code: 'WORKER_FAILED',
+          message: /worker thread failed \(help\)/,
+        }),
+      FORSAKING,
+    ))
+
+  test('to read a file is the same, whoever reads it', () =>
+    withPool(3, async (pool) => {
+      const path = join(root, 'shrinking')
+      writeFileSync(path, Buffer.alloc(48 * MIB))
+      const planned = checksumLayer({ paths: [path], owner: OWNER })
+      const shrinking = { ...recipe, plan: planned.plan }
+      appendFileSync(path, 'more')
+      await assert.rejects(streamed(pool, [{ recipe: shrinking, size: planned.size }]), {
+        code: 'FILE_CHANGED',
+        message: /shrinking/,
+      })
+      rmSync(path)
+      await assert.rejects(pool.hashTogether(shrinking, planned.size, 'layer'), {
+        code: 'FILE_CHANGED',
+        message: /shrinking.*expected it to be there/,
+      })
+    }))
+})
