@@ -239,6 +239,7 @@ export class LayerPool {
   }
 
   private async streamTogether(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
+    // A job is announced, also where nobody helps: its parts are then claimed by one thread.
     const job = reading(input)
     if (this.threads < ENOUGH) return this.run('stream', input, subject)
     const helpers = this.helping.add(job)
