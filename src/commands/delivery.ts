@@ -39,7 +39,11 @@ export function addDeliveryOptions(command: Command): Command {
       `deliver to ${SYNTAX}; - is standard output; may be repeated`,
       gather,
     )
-    .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
+    .option(
+      '-j, --jobs <N>',
+      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
+      parseJobs,
+    )
     .option(
       '--compress <KIND>',
       'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',

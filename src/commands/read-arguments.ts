@@ -13,7 +13,11 @@ export interface ReadArguments extends RegistryArguments {
 
 export function addReadOptions(command: Command): Command {
   command
-    .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
+    .option(
+      '-j, --jobs <N>',
+      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
+      parseJobs,
+    )
     .option(
       '--cache <PLACE>',
       'where digests of layers are remembered: a directory, the "default" one, or redis://HOST:PORT (also: STREAM_LAYERED_IMAGE_CACHE)',

@@ -42,7 +42,11 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
       (name: string, before: string[]) => [...before, name],
       [],
     )
-    .option('-j, --jobs <N>', 'run N worker threads (default: NIX_BUILD_CORES, or all cores)', parseJobs)
+    .option(
+      '-j, --jobs <N>',
+      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
+      parseJobs,
+    )
     .option(
       '--compress <KIND>',
       'gzip[:LEVEL] or zstd[:LEVEL]: layers are compressed into temporary files first (default: they go as they are)',

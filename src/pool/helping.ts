@@ -5,6 +5,8 @@ import type { Help } from '../layers/tasks.js'
 export interface Job {
   /** What a helper is asked for. */
   readonly help: Help
+  /** How many threads are of use to it at once. */
+  readonly most: number
   /** About the milliseconds of work that nobody is at yet. */
   left(): number
   /** Counts a thread that is about to help, or that no longer does. */
@@ -78,9 +80,9 @@ export class Helpers {
     return this.under.size
   }
 
-  /** Milliseconds of work for each thread. */
+  /** Milliseconds of work for each thread; 0 when no more are of use. */
   get need(): number {
-    return this.job.left() / (1 + this.under.size)
+    return this.under.size < this.job.most ? this.job.left() / (1 + this.under.size) : 0
   }
 
   async help(ask: (help: Help) => Promise<unknown>): Promise<void> {

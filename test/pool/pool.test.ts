@@ -125,11 +125,13 @@ test('errors cross threads with code, hint and cause', () => {
   assert.equal(toWire(42).code, 'WORKER_FAILED')
 })
 
-test('honours NIX_BUILD_CORES, which may not ask for more than there is', () => {
+test('honours NIX_BUILD_CORES, which may not ask for more than there is, nor for more than is of use', () => {
   const all = threadCount(undefined, {})
   assert.ok(all >= 1)
   assert.equal(threadCount(undefined, { NIX_BUILD_CORES: '1' }), 1)
   assert.equal(threadCount(undefined, { NIX_BUILD_CORES: '0' }), all)
   assert.equal(threadCount(undefined, { NIX_BUILD_CORES: '4096' }), all)
   assert.equal(threadCount(5, { NIX_BUILD_CORES: '1' }), 5)
+  assert.ok(all <= 12)
+  assert.equal(threadCount(64, {}), 64)
 })
