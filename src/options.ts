@@ -15,7 +15,7 @@ import type { Conf } from './spec/conf.js'
 
 /** What every verb takes that works with images. */
 export interface ReadOptions {
-  /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES`. */
+  /** How many worker threads. Default: the machine's parallelism, bounded by `NIX_BUILD_CORES` and 12. */
   threads?: number | undefined
   /**
    * A directory, or `redis://HOST:PORT`, that remembers digests of layers, so that what has not changed is
