@@ -135,8 +135,7 @@ async function readMembers(
     Promise.race([new Promise<void>((resolve) => parser.once(event, () => resolve())), stopped])
   try {
     for await (const piece of rest(bytes)) {
-      const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.length)
-      tape.add(chunk)
+      const chunk = tape.add(piece)
       if (!parser.write(chunk)) await until('drain')
       if (isAtEnd()) {
         if (index.compression !== 'none') await readToEnd(bytes)

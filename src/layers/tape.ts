@@ -12,9 +12,14 @@ export class Tape {
   private start = 0
   private kept: { offset: number; bytes: Uint8Array }[] = []
 
-  add(bytes: Uint8Array): void {
-    if (this.position + bytes.length > this.start) this.kept.push({ offset: this.position, bytes })
-    this.position += bytes.length
+  /** @param piece valid until the next is asked for @returns what the parser may keep: zeros for what is to be skipped */
+  add(piece: Uint8Array): Buffer {
+    const end = this.position + piece.length
+    const isSkipped = end <= this.skipTo && piece.length <= ZEROS.length
+    const bytes = isSkipped ? ZEROS.subarray(0, piece.length) : Buffer.from(piece)
+    if (end > this.start) this.kept.push({ offset: this.position, bytes })
+    this.position = end
+    return bytes
   }
 
   /** The bytes from the next header's start to `end`. */

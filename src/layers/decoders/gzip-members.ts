@@ -1,9 +1,8 @@
 /** Where gzip members end (RFC 1952, 2.3), for what zlib does not tell. */
-import { pipeline, Readable } from 'node:stream'
 import { createInflateRaw } from 'node:zlib'
+import { inflate, PIECE } from './inflate.js'
 import { FileReader } from './reader.js'
 
-const PIECE = 128 * 1024
 /** CRC-32 and length. */
 const TRAILER = 8
 /** More than are written by anything that cuts data into members of 64 KiB, as bgzip does, in 6 GB. */
@@ -31,7 +30,7 @@ async function endOfMember(fd: number, start: number): Promise<number | undefine
   const data = start + headerLength(fd, start)
   const unpack = createInflateRaw({ chunkSize: PIECE })
   try {
-    for await (const _ of pipeline(Readable.from(pieces(fd, data), { objectMode: false }), unpack, () => {}));
+    for await (const _ of inflate(unpack, fd, data, Number.POSITIVE_INFINITY));
   } catch {
     return undefined
   }
@@ -56,9 +55,4 @@ function headerLength(fd: number, start: number): number {
     length++
   }
   return length + ((flags & 2) === 0 ? 0 : 2)
-}
-
-function* pieces(fd: number, start: number): Generator<Uint8Array> {
-  const file = new FileReader(fd, PIECE, start)
-  for (let bytes = file.take(PIECE); bytes.length > 0; bytes = file.take(PIECE)) yield Buffer.from(bytes)
 }

@@ -1,14 +1,11 @@
 /** gzip data (RFC 1952). */
 import { fstatSync } from 'node:fs'
-import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { systemCode } from '../../errors.js'
 import { DamagedError, TrailingError } from './errors.js'
 import { endOfMembers, isMember } from './gzip-members.js'
+import { inflate, PIECE } from './inflate.js'
 import { FileReader } from './reader.js'
-
-/** Measured over 400 MB: 16 KiB, Node's default, takes 1.4 times as long. */
-const PIECE = 128 * 1024
 
 /**
  * gzip members, each checked against its CRC-32 and length. Zeros may follow each of them.
@@ -40,7 +37,7 @@ async function* members(fd: number, end: number): AsyncGenerator<Uint8Array> {
   for (let start = 0; start < end; ) {
     const unpack = createGunzip({ chunkSize: PIECE })
     try {
-      yield* pipeline(Readable.from(pieces(fd, start, end), { objectMode: false }), unpack, () => {})
+      yield* inflate(unpack, fd, start, end)
     } catch (error) {
       if (systemCode(error)?.startsWith('Z_') !== true) throw error
       throw new DamagedError((error as Error).message)
@@ -48,16 +45,6 @@ async function* members(fd: number, end: number): AsyncGenerator<Uint8Array> {
     // It stops at zeros.
     start = endOfZeros(fd, start + unpack.bytesWritten)
     if (start < end && !isMember(fd, start)) throw new TrailingError()
-  }
-}
-
-function* pieces(fd: number, start: number, end: number): Generator<Uint8Array> {
-  const file = new FileReader(fd, PIECE, start)
-  for (let left = end - start; left > 0; ) {
-    const bytes = file.take(Math.min(left, PIECE))
-    if (bytes.length === 0) return
-    left -= bytes.length
-    yield Buffer.from(bytes)
   }
 }
 

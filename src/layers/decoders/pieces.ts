@@ -2,9 +2,9 @@
 const PIECE = 128 * 1024
 
 export class Pieces {
-  private piece = Buffer.allocUnsafe(PIECE)
+  private readonly piece = Buffer.allocUnsafe(PIECE)
   private length = 0;
-  /** Takes bytes, which stay the caller's. @returns a piece that is full, if there is one */
+  /** Takes bytes, which stay the caller's. @returns pieces that are full; each is valid until the next is asked for */
   *add(bytes: Uint8Array): Generator<Uint8Array> {
     for (let done = 0; done < bytes.length; ) {
       const part = bytes.subarray(done, done + PIECE - this.length)
@@ -19,7 +19,6 @@ export class Pieces {
   *flush(): Generator<Uint8Array> {
     if (this.length === 0) return
     const full = this.piece.subarray(0, this.length)
-    this.piece = Buffer.allocUnsafe(PIECE)
     this.length = 0
     yield full
   }
