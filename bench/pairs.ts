@@ -11,7 +11,8 @@ import type { Bench } from './suite.js'
 /** Checks first that both write the same bytes. */
 export function runCase(it: Case, { work, pairs, reference, say }: Bench): CaseResult {
   const cache = it.cached ? ['--cache', join(work, 'cache')] : []
-  const expected = digestOf(reference(it.conf))
+  const their = it.theirs?.(reference) ?? reference(it.conf)
+  const expected = digestOf(their)
   // The first run fills the cache, the second uses it.
   for (const _ of it.cached ? [1, 2] : [1])
     if (digestOf(ours(it.conf, ...cache)) !== expected) throw new Error(`${it.name}: the outputs differ`)
@@ -22,7 +23,7 @@ export function runCase(it: Case, { work, pairs, reference, say }: Bench): CaseR
   const first: number[] = []
   for (let i = 0; i < pairs; i++) {
     warm(it.inputs)
-    theirs.push(measure(toFile ? file : 'pipe', reference(it.conf)))
+    theirs.push(measure(toFile ? file : 'pipe', their))
     rmSync(file, { force: true })
     warm(it.inputs)
     mine.push(measure('pipe', ours(it.conf, ...cache, ...(toFile ? ['-o', file] : []))))

@@ -8,7 +8,7 @@ import { attempt, ImageError, systemReason } from '../errors.js'
 import { openRegular } from '../files/open-regular.js'
 import type { Compression } from '../model/compression.js'
 import type { Member } from '../model/member.js'
-import type { Fingerprint } from '../model/recipe.js'
+import type { FileRange, Fingerprint } from '../model/recipe.js'
 import { fsPath } from '../python/fs-encoding.js'
 import { decodeMember } from '../tar/decode.js'
 import { paddingOf } from '../tar/header.js'
@@ -17,12 +17,15 @@ import { TrailingError } from './decoders/errors.js'
 import { decompress, detectCompression } from './decompress.js'
 import { expectSame, fingerprintOf } from './fingerprint.js'
 import { MemberTable, shorten } from './member-table.js'
+import { PlainCopy } from './plain-copy.js'
 import { readSkipping, Tape } from './tape.js'
 
 export interface ArchiveIndex {
   path: string
   compression: Compression
   fingerprint: Fingerprint
+  /** Where its members' data is read: the archive, or a plain copy of it. */
+  file: Omit<FileRange, 'range'>
   members: MemberTable
   /** Bodies that may be JSON documents, by their data offset. */
   documents: Map<number, Buffer>
@@ -38,9 +41,17 @@ const MAX_TRAILER = 16 << 20
 /** Header blocks of one member, with its pax records; Linux gives a file's names and attributes less. */
 const MAX_HEADER = 1 << 20
 
+/** An archive to open. */
+export interface ArchiveTask {
+  path: string
+  /** An empty file for a plain copy of one that is compressed. */
+  into?: string | undefined
+}
+
 /** @throws ImageError IMAGE_INVALID naming the archive, for what is no readable tar archive */
-export async function indexArchive(path: string): Promise<ArchiveIndex> {
+export async function indexArchive({ path, into }: ArchiveTask): Promise<ArchiveIndex> {
   const { fd, stats } = open(path)
+  let copy: PlainCopy | undefined
   try {
     const fingerprint = fingerprintOf(stats)
     const compression = detectCompression(fd)
@@ -48,17 +59,21 @@ export async function indexArchive(path: string): Promise<ArchiveIndex> {
       path,
       compression,
       fingerprint,
+      file: { kind: 'range', path, compression, fingerprint },
       members: new MemberTable(),
       documents: new Map(),
     }
     const tape = new Tape()
     const bytes = compression === 'none' ? readSkipping(fd, tape) : decompress(fd, compression)
-    await readMembers(bytes, tape, index)
+    if (compression !== 'none' && into !== undefined) copy = new PlainCopy(into)
+    await readMembers(copy?.keep(bytes) ?? bytes, tape, index)
     expectSame(path, fingerprint, fstatSync(fd))
+    index.file = copy?.finish() ?? index.file
     return index
   } catch (error) {
     throw naming(path, error)
   } finally {
+    copy?.close()
     closeSync(fd)
   }
 }

@@ -10,7 +10,7 @@ import type { FileRange, Range } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
 import { parseJson } from '../python/parse-json.js'
 import { trimSlashes } from '../python/paths.js'
-import { type ArchiveIndex, indexArchive } from './archive-index.js'
+import { type ArchiveIndex, type ArchiveTask, indexArchive } from './archive-index.js'
 import { findLayer, type Resolved } from './base-layers.js'
 import { shorten } from './member-table.js'
 
@@ -24,7 +24,7 @@ export interface BaseLayer {
 }
 
 export interface BaseImage {
-  /** The archive; its layers are ranges of it. */
+  /** The archive, or a plain copy of it; its layers are ranges of it. */
   file: Omit<FileRange, 'range'>
   layers: BaseLayer[]
   /** The image config, byte for byte. */
@@ -44,10 +44,9 @@ export interface BaseImage {
 const MAX_VALUES = 250_000
 
 /** @throws ImageError IMAGE_INVALID naming the archive and what in it is not as expected */
-export async function openBase(task: { path: string }): Promise<BaseImage> {
-  const index = await indexArchive(task.path)
-  const { path, compression, fingerprint, members } = index
-  const file = { kind: 'range', path, compression, fingerprint } as const
+export async function openBase(task: ArchiveTask): Promise<BaseImage> {
+  const index = await indexArchive(task)
+  const { file, members } = index
   if (isLayoutOnly(index))
     return { file, layers: [], config: new Uint8Array(), names: [], mtime: 0, needsLayout: true }
   const { names, layers, config } = imageOf(index, manifestOf(index)[0])

@@ -1,7 +1,9 @@
 /** Archive files as streams of plain bytes, whatever they are compressed with. */
-import { readSync } from 'node:fs'
+import { closeSync, readSync } from 'node:fs'
 import { ImageError } from '../errors.js'
+import { openRegular } from '../files/open-regular.js'
 import type { Compression } from '../model/compression.js'
+import { fsPath } from '../python/fs-encoding.js'
 import { DamagedError, ExcessError } from './decoders/errors.js'
 
 const MAGIC: [Compression, number[]][] = [
@@ -23,6 +25,20 @@ export function detectCompression(fd: number): Compression {
 
 /** Behind a first byte from 0x50 to 0x5f. */
 const SKIPPABLE = [0x2a, 0x4d, 0x18]
+
+/** Whether a compressed file is there; not where nothing can be read. */
+export function isCompressed(path: string): boolean {
+  try {
+    const { fd } = openRegular(fsPath(path))
+    try {
+      return detectCompression(fd) !== 'none'
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return false
+  }
+}
 
 function compressionAt(fd: number, position: number): Compression {
   const head = readAt(fd, position)

@@ -5,6 +5,7 @@ import type { Digest } from '../model/digest.js'
 import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
 import type { ArchiveCursor } from './archive.js'
+import type { ArchiveTask } from './archive-index.js'
 import type { Audit, AuditTask } from './audit.js'
 import type { BaseImage } from './base.js'
 import { type BlobTask, writeBlob } from './blob.js'
@@ -48,9 +49,9 @@ export interface Tasks {
   contents: { input: ContentsTask; output: LayerContents }
   /** What of a layer is refused, or a danger, where it is unpacked. */
   audit: { input: AuditTask; output: Audit }
-  openBase: { input: { path: string }; output: BaseImage }
+  openBase: { input: ArchiveTask; output: BaseImage }
   /** All images of an archive, with what is wrong with it. */
-  openArchive: { input: { path: string }; output: WholeArchive }
+  openArchive: { input: ArchiveTask; output: WholeArchive }
   openCustomisation: { input: { directory: string }; output: CustomisationLayer }
   /** Parts of a compressed file into a plain one. */
   expand: { input: ExpandTask; output: Expanded }

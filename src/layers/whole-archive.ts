@@ -2,7 +2,7 @@
 import { ImageError } from '../errors.js'
 import type { FileRange } from '../model/recipe.js'
 import type { Json } from '../python/json.js'
-import { indexArchive } from './archive-index.js'
+import { type ArchiveTask, indexArchive } from './archive-index.js'
 import { type BaseLayer, document, imageOf, isLayout, isLayoutOnly, manifestOf } from './base.js'
 
 export interface ArchivedImage {
@@ -27,9 +27,9 @@ export interface WholeArchive {
 const MAX_IMAGES = 10_000
 
 /** @throws ImageError IMAGE_INVALID for what is no archive, or has no list of images */
-export async function openArchive({ path }: { path: string }): Promise<WholeArchive> {
-  const index = await indexArchive(path)
-  const { compression, fingerprint, members } = index
+export async function openArchive(task: ArchiveTask): Promise<WholeArchive> {
+  const index = await indexArchive(task)
+  const { file, members } = index
   const problems: string[] = []
   const attempt = <T>(what: string, find: () => T): T[] => {
     try {
@@ -60,7 +60,7 @@ export async function openArchive({ path }: { path: string }): Promise<WholeArch
       ? []
       : attempt('repositories', () => namesOf(document(index, 'repositories').value))
   return {
-    file: { kind: 'range', path, compression, fingerprint },
+    file,
     images,
     ...(old[0] === undefined ? {} : { repositories: old[0] }),
     isLayout: isLayout(index),

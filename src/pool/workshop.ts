@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs'
 import { attempt, handled, type ImageError } from '../errors.js'
 import type { ArchiveCursor } from '../layers/archive.js'
+import type { ArchiveTask } from '../layers/archive-index.js'
 import type { Audit, AuditTask } from '../layers/audit.js'
 import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
@@ -12,6 +13,7 @@ import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } 
 import type { PackedRanges } from '../layers/compressed-ranges.js'
 import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
+import { isCompressed } from '../layers/decompress.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
 import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
@@ -74,7 +76,7 @@ export class Workshop {
 
   /** Opens an archive of an image. @throws ImageError IMAGE_INVALID */
   async openBase(path: string): Promise<BaseImage> {
-    const base = await this.pool.run('openBase', { path }, path)
+    const base = await this.pool.run('openBase', this.archive(path), path)
     this.layersOf.set(
       keyOf(base.file),
       base.layers.map(({ range }) => range),
@@ -84,10 +86,14 @@ export class Workshop {
 
   /** Opens an archive with all its images. @throws ImageError BASE_INVALID for what is no archive of images */
   async openArchive(path: string): Promise<WholeArchive> {
-    const archive = await this.pool.run('openArchive', { path }, path)
+    const archive = await this.pool.run('openArchive', this.archive(path), path)
     const ranges = archive.images.flatMap(({ layers }) => layers.map(({ range }) => range))
     this.layersOf.set(keyOf(archive.file), ranges)
     return archive
+  }
+
+  private archive(path: string): ArchiveTask {
+    return { path, into: isCompressed(path) ? this.makeFile() : undefined }
   }
 
   openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {

@@ -1,0 +1,75 @@
+/**
+ * A compressed archive's plain bytes, kept in a file while it is read for the first time: to decompress it takes longer than all
+ * that follows. It is there to save time alone: where there is no room for it, there is none.
+ */
+import { closeSync, fstatSync, ftruncateSync, openSync, statfsSync, writeSync } from 'node:fs'
+import type { FileRange } from '../model/recipe.js'
+import { fingerprintOf } from './fingerprint.js'
+
+const ZEROS = Buffer.alloc(1 << 20)
+
+export class PlainCopy {
+  private readonly fd: number
+  /** In bytes that it may still take: half of what is free, since layers may need room beside it. */
+  private room: number
+  private size = 0
+
+  /** @param path of an empty file @throws the system's error */
+  constructor(private readonly path: string) {
+    this.fd = openSync(path, 'r+')
+    const { bavail, bsize, blocks } = statfsSync(path)
+    this.room = blocks === 0 ? Number.POSITIVE_INFINITY : (bavail * bsize) / 2
+  }
+
+  /** Passes pieces on; what is written of them is nobody's concern. */
+  async *keep(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      this.add(piece)
+      yield piece
+    }
+  }
+
+  /** @returns the copy, for who reads ranges of it; undefined where there was no room */
+  finish(): Omit<FileRange, 'range'> | undefined {
+    if (this.room < 0) return undefined
+    ftruncateSync(this.fd, this.size)
+    return {
+      kind: 'range',
+      path: this.path,
+      compression: 'none',
+      fingerprint: fingerprintOf(fstatSync(this.fd)),
+    }
+  }
+
+  close(): void {
+    closeSync(this.fd)
+  }
+
+  private add(piece: Uint8Array): void {
+    // Zeros take no room.
+    if (this.room >= 0 && !isZero(piece)) {
+      this.room -= piece.length
+      if (this.room < 0 || !this.write(piece)) this.giveUp()
+    }
+    this.size += piece.length
+  }
+
+  private write(piece: Uint8Array): boolean {
+    try {
+      for (let done = 0; done < piece.length; )
+        done += writeSync(this.fd, piece, done, piece.length - done, this.size + done)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private giveUp(): void {
+    this.room = -1
+    ftruncateSync(this.fd, 0)
+  }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
+}
