@@ -17,7 +17,7 @@ import { TrailingError } from './decoders/errors.js'
 import { decompress, detectCompression } from './decompress.js'
 import { expectSame, fingerprintOf } from './fingerprint.js'
 import { MemberTable, shorten } from './member-table.js'
-import { PlainCopy } from './plain-copy.js'
+import { isWorthCopying, PlainCopy } from './plain-copy.js'
 import { readSkipping, Tape } from './tape.js'
 
 export interface ArchiveIndex {
@@ -44,7 +44,7 @@ const MAX_HEADER = 1 << 20
 /** An archive to open. */
 export interface ArchiveTask {
   path: string
-  /** An empty file for a plain copy of one that is compressed. */
+  /** An empty file for a plain copy of one that takes long to decompress. */
   into?: string | undefined
 }
 
@@ -65,7 +65,7 @@ export async function indexArchive({ path, into }: ArchiveTask): Promise<Archive
     }
     const tape = new Tape()
     const bytes = compression === 'none' ? readSkipping(fd, tape) : decompress(fd, compression)
-    if (compression !== 'none' && into !== undefined) copy = new PlainCopy(into)
+    if (into !== undefined && isWorthCopying(compression)) copy = new PlainCopy(into)
     await readMembers(copy?.keep(bytes) ?? bytes, tape, index)
     expectSame(path, fingerprint, fstatSync(fd))
     index.file = copy?.finish() ?? index.file

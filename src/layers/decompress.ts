@@ -26,17 +26,17 @@ export function detectCompression(fd: number): Compression {
 /** Behind a first byte from 0x50 to 0x5f. */
 const SKIPPABLE = [0x2a, 0x4d, 0x18]
 
-/** Whether a compressed file is there; not where nothing can be read. */
-export function isCompressed(path: string): boolean {
+/** What a file is compressed with; nothing where none can be read. */
+export function compressionOf(path: string): Compression {
   try {
     const { fd } = openRegular(fsPath(path))
     try {
-      return detectCompression(fd) !== 'none'
+      return detectCompression(fd)
     } finally {
       closeSync(fd)
     }
   } catch {
-    return false
+    return 'none'
   }
 }
 

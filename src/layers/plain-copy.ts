@@ -1,13 +1,17 @@
-/**
- * A compressed archive's plain bytes, kept in a file while it is read for the first time: to decompress it takes longer than all
- * that follows. It is there to save time alone: where there is no room for it, there is none.
- */
+/** A compressed archive's plain bytes, kept in a file while it is read for the first time, so that it is decompressed once. */
 import { closeSync, fstatSync, ftruncateSync, openSync, statfsSync, writeSync } from 'node:fs'
+import type { Compression } from '../model/compression.js'
 import type { FileRange } from '../model/recipe.js'
 import { fingerprintOf } from './fingerprint.js'
 
 const ZEROS = Buffer.alloc(1 << 20)
 
+/** Whether to decompress it takes longer than to write what it holds (2.6 GB of a base: gzip 3.8 s, zstd 1.5 s, writing 1.2 to 2.2 s). */
+export function isWorthCopying(compression: Compression): boolean {
+  return compression !== 'none' && compression !== 'zstd'
+}
+
+/** It is there to save time alone: where there is no room for it, there is none, and nothing fails. */
 export class PlainCopy {
   private readonly fd: number
   /** In bytes that it may still take: half of what is free, since layers may need room beside it. */

@@ -13,8 +13,9 @@ import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } 
 import type { PackedRanges } from '../layers/compressed-ranges.js'
 import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
-import { isCompressed } from '../layers/decompress.js'
+import { compressionOf } from '../layers/decompress.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
+import { isWorthCopying } from '../layers/plain-copy.js'
 import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
@@ -93,7 +94,7 @@ export class Workshop {
   }
 
   private archive(path: string): ArchiveTask {
-    return { path, into: isCompressed(path) ? this.makeFile() : undefined }
+    return { path, into: isWorthCopying(compressionOf(path)) ? this.makeFile() : undefined }
   }
 
   openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {
