@@ -5,6 +5,7 @@
 import { fstatSync, readSync } from 'node:fs'
 import bitIterator from 'unbzip2-stream/lib/bit_iterator.js'
 import bzip2 from 'unbzip2-stream/lib/bzip2.js'
+import { giveBack } from '../give-back.js'
 import { DamagedError } from './errors.js'
 import { Pieces } from './pieces.js'
 
@@ -14,8 +15,8 @@ const INPUT = 64 * 1024
 export function* bunzip2(fd: number): Generator<Uint8Array> {
   const { size } = fstatSync(fd)
   let position = 0
+  const input = Buffer.allocUnsafe(INPUT)
   const bits = bitIterator(() => {
-    const input = Buffer.allocUnsafe(INPUT)
     const count = readSync(fd, input, 0, input.length, position)
     if (count === 0) throw new DamagedError('a block is cut short')
     position += count
@@ -31,7 +32,10 @@ export function* bunzip2(fd: number): Generator<Uint8Array> {
       const block = new Collector()
       checksum = attempt(() => bzip2.decompress(bits, block.add, work, blockSize, checksum!))
       if (checksum === null) break
-      for (const part of block.parts()) yield* pieces.add(part)
+      for (const part of block.parts()) {
+        yield* pieces.add(part)
+        giveBack(part.buffer)
+      }
     }
   }
   yield* pieces.flush()
@@ -49,7 +53,7 @@ function header(bits: Parameters<typeof bzip2.header>[0], first: boolean): numbe
 
 /** Bytes that come one by one. */
 class Collector {
-  private readonly full: Uint8Array[] = []
+  private readonly full: Uint8Array<ArrayBuffer>[] = []
   private part = new Uint8Array(INPUT)
   private at = 0
 
@@ -61,7 +65,7 @@ class Collector {
     this.at = 0
   };
 
-  *parts(): Generator<Uint8Array> {
+  *parts(): Generator<Uint8Array<ArrayBuffer>> {
     for (let next = this.full.shift(); next !== undefined; next = this.full.shift()) yield next
     yield this.part.subarray(0, this.at)
   }

@@ -1,5 +1,6 @@
 /** xz data, each block checked against its CRC, where it has one. What is no stream behind the last one is left out. */
 import xz from 'xz-decompress'
+import { giveBack } from '../give-back.js'
 import { DamagedError, ExcessError } from './errors.js'
 import { FileReader } from './reader.js'
 import { endOfStreams } from './xz-end.js'
@@ -18,6 +19,7 @@ export async function* unxz(fd: number): AsyncGenerator<Uint8Array> {
       const { done, value } = await reader.read()
       if (done) return
       yield value
+      giveBack(value.buffer as ArrayBuffer)
     }
   } catch (error) {
     const code = /^get_next_output failed with error code (\d)$/.exec(String((error as Error).message))?.[1]
@@ -37,7 +39,8 @@ function webStream(fd: number): ReadableStream<Uint8Array> {
       pull(controller) {
         const bytes = file.take(Math.min(left, PIECE))
         left -= bytes.length
-        if (bytes.length > 0) controller.enqueue(Uint8Array.from(bytes))
+        // The library asks for more when it has used up what it had.
+        if (bytes.length > 0) controller.enqueue(bytes)
         else controller.close()
       },
     },

@@ -3,6 +3,7 @@
  * checksum, where there is one; the library around it passes that on by making no progress.
  */
 import { ZSTDDecoder } from 'zstddec/stream'
+import { giveBack } from '../give-back.js'
 import { DamagedError } from './errors.js'
 import { Pieces } from './pieces.js'
 import { zstdFrames } from './zstd-frames.js'
@@ -31,6 +32,7 @@ export async function* unzstd(fd: number): AsyncGenerator<Uint8Array> {
       isDamaged = ++turns > MAX_TURNS
       if (isDamaged) throw new DamagedError('a block or a checksum is not what was written')
       yield* pieces.add(next.value)
+      giveBack(next.value.buffer as ArrayBuffer)
     }
     yield* pieces.flush()
   } finally {
