@@ -70,7 +70,11 @@ export class PlainCopy {
 
   private giveUp(): void {
     this.room = -1
-    ftruncateSync(this.fd, 0)
+    try {
+      ftruncateSync(this.fd, 0)
+    } catch {
+      // What is there goes with the run's other temporary files.
+    }
   }
 }
 

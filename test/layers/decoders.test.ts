@@ -164,3 +164,22 @@ test('a reader that leaves early can be followed by others, whose memory is that
   }
   assert.ok(process.resourceUsage().maxRSS < 450_000, `${process.resourceUsage().maxRSS} kB`)
 })
+
+test('what was unpacked is not left to the garbage collector', async () => {
+  const zeros = Buffer.alloc(64 << 20)
+  for (const kind of KINDS) {
+    writeFileSync(path, pack(zeros, [...PROGRAMS[kind], '-1']))
+    const fd = openSync(path, 'r')
+    const before = process.memoryUsage().arrayBuffers
+    let most = 0
+    let length = 0
+    for await (const piece of decompress(fd, kind)) {
+      length += piece.length
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before)
+    }
+    closeSync(fd)
+    assert.equal(length, zeros.length)
+    // A block of bzip2 may be a few megabytes of zeros.
+    assert.ok(most < 16 << 20, `${kind}: ${most} bytes`)
+  }
+})

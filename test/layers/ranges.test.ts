@@ -58,6 +58,25 @@ describe('the digest of any range', () => {
     })
 })
 
+describe('a compressed base with a file for a plain copy', () => {
+  for (const command of COMMANDS)
+    test(`${command[0]}: it is copied where that saves time, and its ranges are the same`, async () => {
+      const into = join(root, `copy.${command[0]}`)
+      closeSync(openSync(into, 'w'))
+      const base = await openBase({ path: write(`copied.${command[0]}`, command), into })
+      const isCopied = !['cat', 'zstd'].includes(command[0])
+      assert.equal(base.file.path === into, isCopied)
+      assert.equal(statSync(into).size, isCopied ? archive.length : 0)
+      assert.deepEqual(await digests(base), expected)
+    })
+
+  test('where the copy cannot be written, the base is read as it is', async () => {
+    const base = await openBase({ path: write('full', ['gzip']), into: '/dev/full' })
+    assert.equal(base.file.compression, 'gzip')
+    assert.deepEqual(await digests(base), expected)
+  })
+})
+
 describe('a compressed base that is expanded', () => {
   for (const command of COMMANDS.slice(1))
     test(`${command[0]}: takes the room of its layers, each once`, async () => {
