@@ -5,7 +5,6 @@
 import { statSync } from 'node:fs'
 import { attempt, handled, type ImageError } from '../errors.js'
 import type { ArchiveCursor } from '../layers/archive.js'
-import type { ArchiveTask } from '../layers/archive-index.js'
 import type { Audit, AuditTask } from '../layers/audit.js'
 import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
@@ -22,6 +21,7 @@ import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Blob, MadeBlob } from '../model/layer.js'
 import { type FileRange, type Range, type Recipe, TO_THE_END } from '../model/recipe.js'
+import { fsPath } from '../python/fs-encoding.js'
 import type { LayerPool } from './pool.js'
 import { type Planned, Streamer } from './streamer.js'
 
@@ -59,6 +59,8 @@ export class Workshop {
   /** Of the archives that were opened: what is worth expanding of them when they are compressed. */
   private readonly layersOf = new Map<string, readonly Range[]>()
   private readonly expanded = new Map<string, Promise<Plain>>()
+  /** Archives that are read from a plain copy. */
+  private readonly copied = new Map<string, Promise<BaseImage>>()
   /**
    * What slices that are closed were in. The garbage collector does not count shared memory: thousands of small blobs, each
    * with buffers of its own, took gigabytes before it came.
@@ -75,9 +77,30 @@ export class Workshop {
     readonly makeFile: () => string,
   ) {}
 
-  /** Opens an archive of an image. @throws ImageError IMAGE_INVALID */
+  /** Opens an archive of an image; of one that is copied there is one copy, however often it is opened. @throws ImageError IMAGE_INVALID */
   async openBase(path: string): Promise<BaseImage> {
-    const base = await this.pool.run('openBase', this.archive(path), path)
+    if (!isWorthCopying(compressionOf(path))) return this.openInto(path)
+    const key = keyOf({ path, fingerprint: fingerprintOf(statSync(fsPath(path))) })
+    let opening = this.copied.get(key)
+    if (opening === undefined) {
+      opening = this.openInto(path, this.fileForCopy())
+      this.copied.set(key, opening)
+      opening.catch(() => this.copied.delete(key))
+    }
+    return opening
+  }
+
+  /** None where none can be made: a copy saves time alone. */
+  private fileForCopy(): string | undefined {
+    try {
+      return this.makeFile()
+    } catch {
+      return undefined
+    }
+  }
+
+  private async openInto(path: string, into?: string): Promise<BaseImage> {
+    const base = await this.pool.run('openBase', { path, into }, path)
     this.layersOf.set(
       keyOf(base.file),
       base.layers.map(({ range }) => range),
@@ -87,14 +110,11 @@ export class Workshop {
 
   /** Opens an archive with all its images. @throws ImageError BASE_INVALID for what is no archive of images */
   async openArchive(path: string): Promise<WholeArchive> {
-    const archive = await this.pool.run('openArchive', this.archive(path), path)
+    const into = isWorthCopying(compressionOf(path)) ? this.fileForCopy() : undefined
+    const archive = await this.pool.run('openArchive', { path, into }, path)
     const ranges = archive.images.flatMap(({ layers }) => layers.map(({ range }) => range))
     this.layersOf.set(keyOf(archive.file), ranges)
     return archive
-  }
-
-  private archive(path: string): ArchiveTask {
-    return { path, into: isWorthCopying(compressionOf(path)) ? this.makeFile() : undefined }
   }
 
   openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {
@@ -224,7 +244,7 @@ export class Workshop {
 }
 
 /** A file that was replaced is another one. */
-function keyOf({ path, fingerprint }: Omit<FileRange, 'range'>): string {
+function keyOf({ path, fingerprint }: Pick<FileRange, 'path' | 'fingerprint'>): string {
   return [path, ...Object.values(fingerprint)].join('\0')
 }
 
