@@ -1,5 +1,5 @@
 /** What is measured, and the least ratio that each case is meant to reach. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeConf } from '../test/support/image.js'
 import { makeBase, type Packing, packBase } from './base.js'
@@ -138,7 +138,11 @@ function packedBaseCase(work: string, packing: Packing, conf: string, title: str
   }
   if (packing !== 'zstd') return it
   const unpacked = join(directory, 'unpacked.tar')
-  const onUnpacked = confOn(made(work, 'base-zstd/unpacked'), join(directory, 'store'), unpacked)
+  const onUnpacked = join(directory, 'unpacked.json')
+  writeFileSync(
+    onUnpacked,
+    JSON.stringify({ ...JSON.parse(readFileSync(it.conf, 'utf8')), from_image: unpacked }),
+  )
   const script = 'zstd -qdcf "$0" > "$1" && shift && "$@"'
   return { ...it, theirs: (reference) => ['sh', '-c', script, base, unpacked, ...reference(onUnpacked)] }
 }
@@ -152,10 +156,7 @@ function made(work: string, name: string): string {
 /** Five small layers on a base. */
 function onTop(directory: string, base: string): Pick<Case, 'conf' | 'inputs'> {
   const store = join(directory, 'store')
-  return { conf: confOn(directory, store, base), inputs: [base, store] }
-}
-
-function confOn(directory: string, store: string, base: string): string {
   const layers = makeClosure(store, { layers: 5, entries: 50, bytes: 5e5, largest: 0.1 })
-  return writeConf(directory, { store_dir: store, store_layers: layers, from_image: base })
+  const conf = writeConf(directory, { store_dir: store, store_layers: layers, from_image: base })
+  return { conf, inputs: [base, store] }
 }
