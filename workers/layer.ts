@@ -7,6 +7,7 @@ export const {
   hashTogether,
   digest,
   stream,
+  hashSlots,
   slice,
   blob,
   contents,

@@ -11,8 +11,7 @@ import {
 } from '../layers/pieces.js'
 import type { Production } from '../layers/production.js'
 import type { AnyPass } from '../layers/tasks.js'
-import { forsake } from '../ring/hashing.js'
-import { createRing, LEAVE, type RingMemory } from '../ring/layout.js'
+import { closeRing, createRing, LEAVE, type RingMemory } from '../ring/layout.js'
 import { announceParts, PART_BYTES, unclaimedBytes } from '../ring/parts.js'
 import type { Job } from './helping.js'
 
@@ -68,7 +67,7 @@ export function reading(production: Production): Job {
       if (more === 1) Atomics.store(ring.control, LEAVE, 0)
     },
     dismiss: () => Atomics.store(ring.control, LEAVE, 1),
-    forsake: () => forsake(ring),
+    forsake: () => closeRing(ring),
   }
 }
 
