@@ -1,0 +1,266 @@
+/**
+ * A build into a pipe on a simulated machine: the threads of `src/pool`, the main thread and the reader, with measured costs.
+ * Not modelled: what messages between threads take, that the main thread hands out work only between two writes, memory
+ * bandwidth and caches that cores share, clocks that fall when all cores work, a kernel whose locks are waited for.
+ */
+import { SLOTS } from '../../src/ring/layout.js'
+import { type Process, runOn } from './machine.js'
+import { type Part, Production, partsOf, Ring, slotSizes } from './production.js'
+
+/** CPU seconds that a layer takes, each by itself. */
+export interface LayerCosts {
+  /** Of its archive. */
+  bytes: number
+  /** To plan it. */
+  walk: number
+  /** To make its archive for the checksum pass. */
+  read: number
+  /** To make it once more for the ring, where files are looked at again. */
+  produce: number
+  /** Whether it has most of the store paths. */
+  isMost: boolean
+}
+
+/** CPU seconds; those without a layer are for a byte. */
+export interface Costs {
+  layers: LayerCosts[]
+  /** SHA-256. */
+  hash: number
+  /** The main thread's, into the pipe. */
+  write: number
+  /** The reader's, out of it. */
+  take: number
+  /** Of the process, before and after its work. */
+  start: number
+  /** Of a thread, before its first task. */
+  thread: number
+}
+
+export interface Way {
+  cores: number
+  threads: number
+  /** Whether threads with nothing to do read for others. */
+  helpers: boolean
+  /** Whether digests are remembered, and what is streamed compared with them. */
+  known: 'no' | 'compared' | 'trusted'
+}
+
+/** The engine's own numbers: `src/pool`, `src/ring`. */
+const LARGE_BYTES = 32 << 20
+const BATCH_BYTES = 4 << 20
+const PARTS_WORTH_HELP = 2.5
+const ENOUGH = 3
+const SOON = 0.3e-3
+
+/** Bytes that a pipe holds, and that are written and taken at once here. */
+const PIPE = 64 << 10
+const PIECE = 32 << 10
+
+interface Layer extends LayerCosts {
+  /** Whether its digest is known. */
+  known: boolean
+}
+
+interface Task {
+  isFor(): boolean
+  run(): Process
+}
+
+/** @returns seconds on the clock until process and reader have ended, and CPU seconds of both */
+export function simulateBuild(costs: Costs, way: Way): { seconds: number; cpu: number } {
+  const build = new Build(costs, way)
+  const threads = Array.from({ length: way.threads }, () => build.thread())
+  return runOn(way.cores, [...threads, build.main(), build.reader()])
+}
+
+class Build {
+  private readonly layers: Layer[]
+  private readonly queue: (() => Process)[] = []
+  private readonly long: (() => Process)[] = []
+  private readonly jobs = new Set<Production>()
+  private readonly ring = new Ring()
+  private turns = 0
+  private passes = 0
+  /** What is produced, or about to be; the number of the next layer and slot. */
+  private streaming: Production | undefined
+  private isAsked = false
+  private next = { layer: 0, slot: 0 }
+  private level = 0
+  private started = false
+  private ended = false
+
+  constructor(
+    private readonly costs: Costs,
+    private readonly way: Way,
+  ) {
+    this.layers = costs.layers.map((layer) => ({ ...layer, known: false }))
+  }
+
+  *main(): Process {
+    const { costs, way, ring } = this
+    yield costs.start
+    for (const layer of this.layers) (layer.isMost ? this.long : this.queue).push(() => this.pass(layer))
+    this.started = true
+    for (const { bytes } of this.layers)
+      for (const size of slotSizes(bytes)) {
+        yield { until: () => ring.isFilled(ring.read) }
+        if (way.known === 'compared') yield size * costs.hash
+        for (let left = size; left > 0; left -= PIECE) {
+          const piece = Math.min(left, PIECE)
+          yield { until: () => this.level + piece <= PIPE }
+          yield piece * costs.write
+          this.level += piece
+        }
+        ring.release()
+      }
+    this.ended = true
+  }
+
+  *reader(): Process {
+    for (;;) {
+      yield { until: () => this.level > 0 || this.ended }
+      if (this.level === 0) return
+      const piece = Math.min(this.level, PIECE)
+      yield piece * this.costs.take
+      this.level -= piece
+    }
+  }
+
+  *thread(): Process {
+    yield { until: () => this.started }
+    yield this.costs.thread
+    const tasks: Task[] = [
+      { isFor: () => this.isAsked, run: () => this.stream() },
+      { isFor: () => this.isRoom && this.isPass, run: () => this.takePass() },
+      { isFor: () => this.isRoom && this.neediest() !== undefined, run: () => this.help() },
+    ]
+    for (;;) {
+      yield { until: () => this.ended || tasks.some((task) => task.isFor()) }
+      if (this.ended) return
+      yield* tasks.find((task) => task.isFor())!.run()
+    }
+  }
+
+  /** One thread less has passes, or helps, while another streams. */
+  private get isRoom(): boolean {
+    const streams = this.streaming === undefined ? 0 : 1
+    return this.turns < Math.max(1, this.way.threads - streams)
+  }
+
+  private get isPass(): boolean {
+    return this.queue.length + this.long.length > 0
+  }
+
+  private *takePass(): Process {
+    const { queue, long } = this
+    const run = this.passes === 0 ? (queue.shift() ?? long.shift()) : (long.shift() ?? queue.shift())
+    this.turns++
+    this.passes++
+    yield* run!()
+    this.turns--
+    this.passes--
+  }
+
+  private *pass(layer: Layer): Process {
+    const { costs, way } = this
+    yield layer.walk
+    if (way.known !== 'no') this.know(layer)
+    else if (layer.bytes > LARGE_BYTES && way.threads > 1) this.long.push(() => this.hashTogether(layer))
+    else {
+      yield layer.read + layer.bytes * costs.hash
+      this.know(layer)
+    }
+  }
+
+  /** As `src/ring/hashing.ts`: this thread hashes in order, and reads what nobody has read. */
+  private *hashTogether(layer: Layer): Process {
+    const ring = new Ring()
+    const parts = partsOf([{ bytes: layer.bytes, seconds: layer.read }], 0)
+    const job = new Production(ring, parts)
+    const sizes = slotSizes(layer.bytes)
+    this.jobs.add(job)
+    let own: Part | undefined
+    let filled = 0
+    while (ring.read < sizes.length) {
+      const isNext = (): boolean => ring.isFilled(ring.read)
+      if (isNext()) {
+        yield sizes[ring.read]! * this.costs.hash
+        ring.release()
+      } else if (own !== undefined) {
+        yield own.slots[filled]!
+        ring.fill(own.slot + filled)
+        if (++filled === own.slots.length) own = undefined
+      } else {
+        const next = job.next()
+        if (next === undefined) {
+          yield { until: isNext }
+          continue
+        }
+        if (next.slot !== ring.read) {
+          yield { until: isNext, within: SOON }
+          if (isNext()) continue
+        }
+        if (next.slot + next.slots.length - ring.read > SLOTS) yield { until: isNext }
+        else if (job.next() === next) {
+          own = job.claim()
+          filled = 0
+        }
+      }
+    }
+    this.jobs.delete(job)
+    this.know(layer)
+  }
+
+  private know(layer: Layer): void {
+    layer.known = true
+    this.askToStream()
+  }
+
+  /** The next layer that is known, and small ones behind it that are. */
+  private askToStream(): void {
+    const { layers, next, ring } = this
+    if (this.streaming !== undefined || layers[next.layer]?.known !== true) return
+    const batch = [layers[next.layer++]!]
+    for (let bytes = batch[0]!.bytes; layers[next.layer]?.known; batch.push(layers[next.layer++]!)) {
+      bytes += layers[next.layer]!.bytes
+      if (bytes > BATCH_BYTES) break
+    }
+    const parts = partsOf(
+      batch.map(({ bytes, produce }) => ({ bytes, seconds: produce })),
+      next.slot,
+    )
+    next.slot += parts.reduce((sum, { slots }) => sum + slots.length, 0)
+    this.streaming = new Production(ring, parts)
+    this.isAsked = true
+  }
+
+  private *stream(): Process {
+    const job = this.streaming!
+    this.isAsked = false
+    if (this.way.threads >= ENOUGH) this.jobs.add(job)
+    yield* job.fill(() => false)
+    this.jobs.delete(job)
+    this.endStreaming(job)
+  }
+
+  private *help(): Process {
+    const job = this.neediest()!
+    this.turns++
+    yield* job.fill(() => this.isAsked || this.isPass)
+    this.turns--
+    this.endStreaming(job)
+  }
+
+  private endStreaming(job: Production): void {
+    if (this.streaming !== job || job.left > 0 || job.workers > 0) return
+    this.streaming = undefined
+    this.askToStream()
+  }
+
+  private neediest(): Production | undefined {
+    if (!this.way.helpers) return undefined
+    const need = (job: Production): number => job.left / (1 + job.workers)
+    const most = [...this.jobs].sort((a, b) => need(b) - need(a))[0]
+    return most !== undefined && need(most) >= PARTS_WORTH_HELP ? most : undefined
+  }
+}
