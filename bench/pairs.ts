@@ -60,7 +60,7 @@ export function pairOf(it: Case, { reference }: Bench): number {
 export function inTurn(
   variants: { conf: string; inputs: string[]; args: string[] }[],
   { pairs }: Bench,
-): { seconds: number; memory: number }[] {
+): { seconds: number; cpu: number; memory: number }[] {
   const runs = variants.map((): Measurement[] => [])
   for (let i = 0; i < pairs; i++)
     for (const [k, { conf, inputs, args }] of variants.entries()) {
@@ -69,21 +69,26 @@ export function inTurn(
     }
   return runs.map((of) => ({
     seconds: median(of.map((run) => run.seconds)),
+    cpu: median(of.map((run) => run.cpu)),
     memory: Math.max(...of.map((run) => run.memory)),
   }))
 }
 
 export function limits(it: Case, { pairs }: Bench): NonNullable<Results['limits']> {
-  const timed = (script: string): number =>
-    median(
-      Array.from({ length: pairs }, () => {
-        warm(it.inputs)
-        return measure('pipe', ['sh', '-c', script, 'sh', ...it.inputs]).seconds
-      }),
-    )
   const parallel = availableParallelism()
-  return {
-    openssl: timed(`find "$@" -type f -print0 | xargs -0 -n 500 -P ${parallel} openssl dgst -sha256`),
-    tar: timed('tar -cf - "$@" 2> /dev/null'),
-  }
+  const hash = `find "$@" -type f -print0 | xargs -0 -n 500 -P ${parallel} openssl dgst -sha256`
+  return { openssl: timed(it, hash, pairs), tar: tarSeconds(it, pairs) }
+}
+
+/** GNU tar, of the same files to a pipe. */
+export function tarSeconds(it: Case, runs: number): number {
+  return timed(it, 'tar -cf - "$@" 2> /dev/null', runs)
+}
+
+function timed(it: Case, script: string, runs: number): number {
+  const seconds = Array.from({ length: runs }, () => {
+    warm(it.inputs)
+    return measure('pipe', ['sh', '-c', script, 'sh', ...it.inputs]).seconds
+  })
+  return median(seconds)
 }

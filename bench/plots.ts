@@ -72,34 +72,60 @@ export function loadPlot({ load }: Results): string {
 }
 
 export function workersPlot({ workers }: Results): string {
-  return linePlot(
-    'Seconds by number of workers',
-    'workers',
-    workers.map(({ jobs, seconds }) => [jobs, seconds]),
-  )
+  const names = [...new Set(workers.map(({ name }) => name))]
+  const lines = names.map((name): Line => {
+    const points = workers.filter((it) => it.name === name).map(({ jobs, seconds }): Point => [jobs, seconds])
+    return { name, points }
+  })
+  return linePlot('Seconds by number of workers', { type: 'value', name: 'workers', min: 0 }, lines)
 }
 
 export function growthPlot({ growth }: Results): string {
-  return linePlot(
-    'Seconds by amount of work',
-    'eighths of the closure',
-    growth.map(({ eighths, seconds }) => [eighths, seconds]),
-  )
+  const points = growth.map(({ eighths, seconds }): Point => [eighths, seconds])
+  const axis = { type: 'value', name: 'eighths of the closure', min: 0 } as const
+  return linePlot('Seconds by amount of work', axis, [{ name: 'closure', points }])
 }
 
-function linePlot(title: string, axis: string, points: [number, number][]): string {
+/** Simulated, with GNU tar as a dashed line of the same colour. */
+export function coresPlot({ cores }: Results): string {
+  const lines = cores.flatMap(({ name, simulated, tar }): Line[] => [
+    { name, points: simulated.map(({ cores, seconds }) => [cores, seconds]) },
+    { name: `GNU tar, ${name}`, points: simulated.map(({ cores }) => [cores, tar]), isDashed: true },
+  ])
+  const axis = { type: 'log', logBase: 2, name: 'cores' } as const
+  return linePlot('Seconds by number of cores, simulated', axis, lines)
+}
+
+type Point = [number, number]
+
+interface Line {
+  name: string
+  points: Point[]
+  /** What the line before it is compared with. */
+  isDashed?: boolean
+}
+
+const COLOURS = ['#3b6ea8', '#c2571a', '#3f8f4f', '#8a4fa3']
+
+function linePlot(title: string, axis: echarts.XAXisComponentOption, lines: readonly Line[]): string {
+  let colour = -1
+  const series = lines.map(({ name, points, isDashed = false }): echarts.LineSeriesOption => {
+    if (!isDashed) colour++
+    return {
+      name,
+      type: 'line',
+      data: points.map(([x, y]) => [x, Number(y.toFixed(2))]),
+      symbolSize: isDashed ? 0 : 8,
+      lineStyle: { type: isDashed ? 'dashed' : 'solid' },
+      itemStyle: { color: COLOURS[colour % COLOURS.length]! },
+      label: { show: !isDashed, position: 'top', formatter: '{@[1]}' },
+    }
+  })
   return render({
     title: { text: title, left: 'center' },
-    xAxis: { type: 'value', name: axis, nameLocation: 'middle', nameGap: 30, min: 0 },
+    ...(lines.length > 1 ? { legend: { top: 24, itemGap: 14, textStyle: { fontSize: 10 } } } : {}),
+    xAxis: { nameLocation: 'middle', nameGap: 30, ...axis },
     yAxis: { type: 'value', name: 'seconds', min: 0 },
-    series: [
-      {
-        type: 'line',
-        data: points.map(([x, y]) => [x, Number(y.toFixed(2))]),
-        symbolSize: 8,
-        itemStyle: { color: '#3b6ea8' },
-        label: { show: true, position: 'top', formatter: '{@[1]}' },
-      },
-    ],
+    series,
   })
 }

@@ -70,13 +70,41 @@ export interface LeakResult extends Held {
   heap: number
 }
 
+/** A build into a pipe on so many cores. Seconds. */
+export interface CoresResult {
+  name: string
+  title: string
+  /** CPU seconds of the image's parts, each measured by itself; `largest` is the hashing of the largest layer. */
+  costs: Record<
+    'walk' | 'read' | 'hash' | 'largest' | 'produce' | 'write' | 'take' | 'start' | 'thread' | 'bytes',
+    number
+  >
+  /** With the part that saves most when it takes half, and what share of the time that is. */
+  simulated: { cores: number; seconds: number; binds: { part: string; saves: number } }[]
+  measured: { cores: number; seconds: number }[]
+  /** For the same numbers of cores. */
+  whatIf: { title: string; seconds: number[] }[]
+  /** GNU tar to a pipe, on this machine. */
+  tar: number
+}
+
+/** A build with so many threads on this machine. */
+export interface WorkersResult {
+  name: string
+  title: string
+  jobs: number
+  seconds: number
+  cpu: number
+  memory: number
+}
+
 export interface Results {
   date: string
   machine: string
   command: string
   pairs: number
   cases: CaseResult[]
-  workers: { jobs: number; seconds: number }[]
+  workers: WorkersResult[]
   growth: { eighths: number; seconds: number; memory: number }[]
   /** Seconds for the same bytes: SHA-256 in parallel, and one GNU tar to a pipe. */
   limits: { openssl: number; tar: number } | null
@@ -87,10 +115,11 @@ export interface Results {
   engines: WayResult[]
   leaks: LeakResult[]
   scale: ScaleResult[]
+  cores: CoresResult[]
 }
 
 /** Of what was not asked for. */
 export const NOTHING = {
   ...{ cases: [], workers: [], growth: [], limits: null, push: [], load: [], reading: [] },
-  ...{ ways: [], engines: [], leaks: [], scale: [] },
+  ...{ ways: [], engines: [], leaks: [], scale: [], cores: [] },
 }

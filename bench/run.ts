@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { CASES, storePathsCase } from './cases.js'
 import { pairOf, runCase } from './pairs.js'
-import { growthPlot, loadPlot, ratioPlot, workersPlot } from './plots.js'
+import { coresPlot, growthPlot, loadPlot, ratioPlot, workersPlot } from './plots.js'
 import { missing, REFERENCE } from './programs.js'
 import { quick } from './quick.js'
 import { NOTHING, type Results } from './results.js'
@@ -93,5 +93,6 @@ writeFileSync(join(options.out, 'results.json'), `${JSON.stringify(results, null
 if (results.cases.length > 0) writeFileSync(join(options.out, 'ratio.svg'), ratioPlot(results))
 if (results.load.length > 0) writeFileSync(join(options.out, 'load.svg'), loadPlot(results))
 if (results.workers.length > 0) writeFileSync(join(options.out, 'workers.svg'), workersPlot(results))
+if (results.cores.length > 0) writeFileSync(join(options.out, 'cores.svg'), coresPlot(results))
 if (results.growth.length > 0) writeFileSync(join(options.out, 'growth.svg'), growthPlot(results))
 process.stdout.write(`\n${results.date}, ${results.machine}\n\n${tables(results)}`)

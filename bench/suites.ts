@@ -1,5 +1,6 @@
 /** Every benchmark that is no case of both programs, by its name. */
 import { CASES, growthCase } from './cases.js'
+import { cores } from './cores.js'
 import { leaks } from './leaks.js'
 import { FOR_LOAD, loadCases } from './load.js'
 import { inTurn, limits } from './pairs.js'
@@ -12,6 +13,7 @@ import { waysOut, waysToEngines } from './ways.js'
 export const SUITES: Record<string, Suite> = {
   workers: { needs: [], run: workers },
   growth: { needs: [], run: growth },
+  cores: { needs: ['taskset', 'tar'], run: async (bench) => ({ cores: await cores(bench) }) },
   limits: { needs: [], run: async (bench) => ({ limits: limits(CASES.closure!(bench.work), bench) }) },
   push: {
     needs: FOR_PUSH,
@@ -30,14 +32,14 @@ export const SUITES: Record<string, Suite> = {
   scale: { needs: [], run: async (bench) => ({ scale: await scale(bench) }) },
 }
 
+/** Also with more threads than there are cores. */
 async function workers(bench: Bench): ReturnType<Suite['run']> {
-  const it = CASES.closure!(bench.work)
-  const jobs = [1, 2, 4]
-  const runs = inTurn(
-    jobs.map((n) => ({ ...it, args: ['-j', String(n)] })),
-    bench,
-  )
-  return { workers: jobs.map((n, i) => ({ jobs: n, seconds: runs[i]!.seconds })) }
+  const variants = ['closure', 'dominated'].flatMap((name) => {
+    const it = CASES[name]!(bench.work)
+    return [1, 2, 3, 4, 8].map((jobs) => ({ ...it, jobs, args: ['-j', String(jobs)] }))
+  })
+  const runs = inTurn(variants, bench)
+  return { workers: variants.map(({ name, title, jobs }, i) => ({ name, title, jobs, ...runs[i]! })) }
 }
 
 async function growth(bench: Bench): ReturnType<Suite['run']> {
@@ -46,5 +48,7 @@ async function growth(bench: Bench): ReturnType<Suite['run']> {
     parts.map((eighths) => ({ ...growthCase(bench.work, eighths), args: [] })),
     bench,
   )
-  return { growth: parts.map((eighths, i) => ({ eighths, ...runs[i]! })) }
+  return {
+    growth: parts.map((eighths, i) => ({ eighths, seconds: runs[i]!.seconds, memory: runs[i]!.memory })),
+  }
 }

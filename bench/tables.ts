@@ -1,4 +1,5 @@
 /** What a benchmark run found, as Markdown. */
+import { coresTables } from './cores/tables.js'
 import type {
   CaseResult,
   LeakResult,
@@ -8,10 +9,12 @@ import type {
   Results,
   ScaleResult,
   WayResult,
+  WorkersResult,
 } from './results.js'
+import { rows } from './rows.js'
 
 export function tables(results: Results): string {
-  const { cases, push, load, reading, ways, engines, leaks, scale, workers, growth, limits } = results
+  const { cases, push, load, reading, ways, engines, leaks, scale, workers, growth, cores, limits } = results
   const parts = [
     rows(
       cases,
@@ -41,10 +44,8 @@ export function tables(results: Results): string {
       leakRow,
     ),
     rows(scale, '| | seconds | peak memory | open descriptors | threads | found |', scaleRow),
-    sentence(
-      'Workers',
-      workers.map(({ jobs, seconds }) => `${jobs}: ${seconds.toFixed(2)} s`),
-    ),
+    rows(workers, '| | workers | seconds | CPU | peak memory |', workersRow),
+    ...coresTables(cores),
     sentence(
       'Work',
       growth.map(
@@ -56,12 +57,6 @@ export function tables(results: Results): string {
       : `Limits for the same bytes: \`openssl dgst\` in parallel ${limits.openssl.toFixed(2)} s, GNU tar to a pipe ${limits.tar.toFixed(2)} s.`,
   ]
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
-}
-
-function rows<T>(all: readonly T[], head: string, cellsOf: (it: T) => string[]): string {
-  if (all.length === 0) return ''
-  const line = `|${'---|'.repeat(head.split('|').length - 2)}`
-  return [head, line, ...all.map((it) => `| ${cellsOf(it).join(' | ')} |`)].join('\n')
 }
 
 function sentence(what: string, facts: readonly string[]): string {
@@ -121,6 +116,10 @@ function wayRow({ title, seconds, memory, descriptors, threads }: WayResult): st
 
 function scaleRow(result: ScaleResult): string[] {
   return [...wayRow(result), result.note]
+}
+
+function workersRow({ title, jobs, seconds, cpu, memory }: WorkersResult): string[] {
+  return [title, `${jobs}`, seconds.toFixed(2), `${cpu.toFixed(1)} s`, megabytes(memory)]
 }
 
 function leakRow({ builds, memory, heap, descriptors, threads, resources, temporary }: LeakResult): string[] {

@@ -68,6 +68,11 @@ function pipe(): { write: number; take: number } {
 
 /** The second line of `times` has the user and system time of what the shell ran: `0m0.05s 0m0.61s`. */
 function childSeconds(times: string): number {
-  const all = [...times.trim().split('\n')[1]!.matchAll(/(\d+)m([\d.]+)s/g)]
+  const all = [
+    ...times
+      .trim()
+      .split('\n')[1]!
+      .matchAll(/(\d+)m([\d.]+)s/g),
+  ]
   return all.reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0)
 }

@@ -32,7 +32,9 @@ export function runOn(cores: number, processes: readonly Process[]): { seconds: 
   for (;;) {
     while (states.some((state) => isReady(state, now) && advance(state, now)));
     const working = states.filter(({ left }) => left > 0)
-    const alarm = Math.min(...states.map(({ done, deadline }) => (done ? Number.POSITIVE_INFINITY : deadline)))
+    const alarm = Math.min(
+      ...states.map(({ done, deadline }) => (done ? Number.POSITIVE_INFINITY : deadline)),
+    )
     if (working.length === 0 && alarm === Number.POSITIVE_INFINITY) break
     const rate = Math.min(1, cores / working.length)
     const next = Math.min(alarm - now, ...working.map(({ left }) => left / rate))

@@ -36,12 +36,26 @@ test('a process waits for another, or for as long as it said', () => {
   assert.equal(runOn(2, [first(), second()]).seconds, 4)
   isDone = false
   assert.equal(runOn(2, [first(), second(0.5)]).seconds, 3)
-  assert.throws(() => runOn(2, [second(), (function* (): Process { yield { until: () => false } })()]), /waits for itself/)
+  assert.throws(
+    () =>
+      runOn(2, [
+        second(),
+        (function* (): Process {
+          yield { until: () => false }
+        })(),
+      ]),
+    /waits for itself/,
+  )
 })
 
 test('one layer on one core takes the sum of its costs', () => {
   const bytes = 1 << 20
-  const costs = { layers: [layer({ walk: 1, read: 2, produce: 3 })], hash: 4 / bytes, write: 5 / bytes, take: 6 / bytes }
+  const costs = {
+    layers: [layer({ walk: 1, read: 2, produce: 3 })],
+    hash: 4 / bytes,
+    write: 5 / bytes,
+    take: 6 / bytes,
+  }
   assert.equal(seconds({ ...costs, start: 7, thread: 8 }, 1), 36)
 })
 

@@ -1,0 +1,58 @@
+/** What was simulated, as Markdown. */
+import type { CoresResult } from '../results.js'
+import { rows } from '../rows.js'
+
+export function coresTables(results: readonly CoresResult[]): string[] {
+  if (results.length === 0) return []
+  const cores = results[0]!.simulated.map((it) => it.cores)
+  const columns = cores.map((count) => `${count} |`).join(' ')
+  return [
+    rows(
+      results,
+      '| CPU seconds | bytes | walk | read | hash | of it the largest layer | read again | main thread’s writes | the reader |',
+      costsRow,
+    ),
+    rows(results, `| seconds on so many cores | ${columns} GNU tar |`, simulatedRow),
+    rows(results, `| what binds (saved when it takes half) | ${columns}`, bindsRow),
+    rows(
+      results.flatMap(({ title, measured, simulated }) =>
+        measured.map((it) => ({ title, ...it, simulated: simulated.find((on) => on.cores === it.cores)! })),
+      ),
+      '| simulated and measured | cores | simulated | measured | error |',
+      ({ title, cores, seconds, simulated }) => [
+        title,
+        `${cores}`,
+        simulated.seconds.toFixed(2),
+        seconds.toFixed(2),
+        percent(simulated.seconds / seconds - 1),
+      ],
+    ),
+    ...results.map(({ name, whatIf }) =>
+      rows(whatIf, `| ${name}: what if | ${columns}`, ({ title, seconds }) => [
+        title,
+        ...seconds.map((it) => it.toFixed(2)),
+      ]),
+    ),
+  ]
+}
+
+function costsRow({ title, costs }: CoresResult): string[] {
+  const { walk, read, hash, largest, produce, write, take } = costs
+  return [
+    title,
+    `${(costs.bytes / 1e9).toFixed(2)} GB`,
+    ...[walk, read, hash, largest, produce, write, take].map((it) => it.toFixed(2)),
+  ]
+}
+
+function simulatedRow({ title, simulated, tar }: CoresResult): string[] {
+  return [title, ...simulated.map(({ seconds }) => seconds.toFixed(2)), tar.toFixed(2)]
+}
+
+function bindsRow({ title, simulated }: CoresResult): string[] {
+  return [title, ...simulated.map(({ binds }) => `${binds.part} (${percent(binds.saves)})`)]
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(0)} %`
+}
