@@ -1,6 +1,7 @@
 /**
  * How a build into a pipe would run on more cores than this machine has: its parts are measured each by itself, and a
- * simulation puts them together (`cores/build.ts`). Where this machine has the cores, both are compared; nothing is fitted.
+ * simulation puts them together (`cores/build.ts`): for one core as they are when nothing else runs, for more as they are when
+ * all of this machine's cores do the same. Where this machine has the cores, both are compared; nothing is fitted.
  */
 import { availableParallelism } from 'node:os'
 import { CASES } from './cases.js'
@@ -8,7 +9,7 @@ import { type Costs, simulateBuild, type Way } from './cores/build.js'
 import { commonCosts, layerCosts } from './cores/costs.js'
 import { tarSeconds } from './pairs.js'
 import { measure, ours, warm } from './programs.js'
-import type { CoresResult } from './results.js'
+import type { CoresResult, PartCosts } from './results.js'
 import { median } from './statistics.js'
 import type { Bench } from './suite.js'
 
@@ -20,8 +21,7 @@ const PARTS: Record<string, (costs: Costs) => Costs> = {
   walking: (costs) => ofLayers(costs, { walk: 0.5 }),
   reading: (costs) => ofLayers(costs, { read: 0.5, produce: 0.5 }),
   hashing: (costs) => ({ ...costs, hash: costs.hash / 2 }),
-  'the main thread’s writes': (costs) => ({ ...costs, write: costs.write / 2 }),
-  'the reader': (costs) => ({ ...costs, take: costs.take / 2 }),
+  'the pipe': (costs) => ({ ...costs, write: costs.write / 2, take: costs.take / 2 }),
   'the start': (costs) => ({ ...costs, start: costs.start / 2, thread: costs.thread / 2 }),
 }
 
@@ -32,11 +32,13 @@ const WHAT_IF: Record<string, { way: Partial<Way>; costs: (costs: Costs) => Cost
     way: { known: 'compared' },
     costs: SAME,
   },
+  'they were compared by passes beside the streaming': { way: { known: 'beside' }, costs: SAME },
   'digests were known, and nothing hashed': { way: { known: 'trusted' }, costs: SAME },
   'the main thread wrote twice as fast': {
     way: {},
     costs: (costs) => ({ ...costs, write: costs.write / 2 }),
   },
+  'the reader read twice as fast': { way: {}, costs: (costs) => ({ ...costs, take: costs.take / 2 }) },
   'writer and reader were twice as fast': {
     way: {},
     costs: (costs) => ({ ...costs, write: costs.write / 2, take: costs.take / 2 }),
@@ -54,38 +56,50 @@ export async function cores({ work, pairs, say }: Bench): Promise<CoresResult[]>
   for (const name of INPUTS) {
     const it = CASES[name]!(work)
     warm(it.inputs)
-    const costs = { ...common, ...(await layerCosts(it.conf)) }
-    const simulated = CORES.map((count) => ({
-      cores: count,
-      seconds: on(count, costs),
-      binds: bindingOf(costs, count),
-    }))
+    const alone = { ...common, ...(await layerCosts(it.conf, 1)) }
+    const beside = { ...common, ...(await layerCosts(it.conf, availableParallelism())) }
+    const costsOn = (count: number): Costs => (count === 1 ? alone : beside)
+    const simulated = CORES.map((count) => {
+      const costs = costsOn(count)
+      const { seconds, cpu } = on(count, costs)
+      return { cores: count, seconds, cpu: cpu - sumOf(costs).take, binds: bindingOf(costs, count) }
+    })
     const measured = [1, availableParallelism()].map((count) => {
       const runs = Array.from({ length: pairs }, () => {
         warm(it.inputs)
-        return measure('pipe', ['taskset', '-c', `0-${count - 1}`, ...ours(it.conf)]).seconds
+        return measure('pipe', ['taskset', '-c', `0-${count - 1}`, ...ours(it.conf)])
       })
-      return { cores: count, seconds: median(runs) }
+      const [seconds, cpu] = [median(runs.map((run) => run.seconds)), median(runs.map((run) => run.cpu))]
+      return { cores: count, seconds, cpu }
     })
-    const whatIf = Object.entries(WHAT_IF).map(([title, { way, costs: changed }]) => {
-      return { title, seconds: CORES.map((count) => on(count, changed(costs), way)) }
+    const whatIf = Object.entries(WHAT_IF).map(([title, { way, costs }]) => {
+      return { title, seconds: CORES.map((count) => on(count, costs(costsOn(count)), way).seconds) }
     })
     const tar = tarSeconds(it, pairs)
-    results.push({ name, title: it.title, costs: sumOf(costs), simulated, measured, whatIf, tar })
+    results.push({
+      name,
+      title: it.title,
+      costs: sumOf(alone),
+      busy: sumOf(beside),
+      simulated,
+      measured,
+      whatIf,
+      tar,
+    })
     say(`${name}: ${simulated.map((on) => `${on.cores}: ${on.seconds.toFixed(2)} s`).join(', ')}`)
   }
   return results
 }
 
-function on(cores: number, costs: Costs, way: Partial<Way> = {}): number {
-  return simulateBuild(costs, { cores, threads: cores, helpers: true, known: 'no', ...way }).seconds
+function on(cores: number, costs: Costs, way: Partial<Way> = {}): { seconds: number; cpu: number } {
+  return simulateBuild(costs, { cores, threads: cores, helpers: true, known: 'no', ...way })
 }
 
 /** The part that saves most when it takes half, and the share of the time that it saves then. */
 function bindingOf(costs: Costs, cores: number): { part: string; saves: number } {
-  const whole = on(cores, costs)
+  const whole = on(cores, costs).seconds
   return Object.entries(PARTS)
-    .map(([part, half]) => ({ part, saves: 1 - on(cores, half(costs)) / whole }))
+    .map(([part, half]) => ({ part, saves: 1 - on(cores, half(costs)).seconds / whole }))
     .reduce((most, it) => (it.saves > most.saves ? it : most))
 }
 
@@ -97,7 +111,7 @@ function ofLayers(costs: Costs, factors: { walk?: number; read?: number; produce
   return { ...costs, layers }
 }
 
-function sumOf({ layers, hash, write, take, start, thread }: Costs): CoresResult['costs'] {
+function sumOf({ layers, hash, write, take, start, thread }: Costs): PartCosts {
   const sum = (of: 'bytes' | 'walk' | 'read' | 'produce'): number =>
     layers.reduce((total, layer) => total + layer[of], 0)
   const bytes = sum('bytes')

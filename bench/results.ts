@@ -74,19 +74,23 @@ export interface LeakResult extends Held {
 export interface CoresResult {
   name: string
   title: string
-  /** CPU seconds of the image's parts, each measured by itself; `largest` is the hashing of the largest layer. */
-  costs: Record<
-    'walk' | 'read' | 'hash' | 'largest' | 'produce' | 'write' | 'take' | 'start' | 'thread' | 'bytes',
-    number
-  >
-  /** With the part that saves most when it takes half, and what share of the time that is. */
-  simulated: { cores: number; seconds: number; binds: { part: string; saves: number } }[]
-  measured: { cores: number; seconds: number }[]
+  /** Measured alone, and while all cores do the same. */
+  costs: PartCosts
+  busy: PartCosts
+  /** With the part that saves most when it takes half, and what share of the time that is. CPU is without the reader's. */
+  simulated: { cores: number; seconds: number; cpu: number; binds: { part: string; saves: number } }[]
+  measured: { cores: number; seconds: number; cpu: number }[]
   /** For the same numbers of cores. */
   whatIf: { title: string; seconds: number[] }[]
   /** GNU tar to a pipe, on this machine. */
   tar: number
 }
+
+/** Bytes of an image, and CPU seconds of its parts; `largest` is the hashing of the largest layer. */
+export type PartCosts = Record<
+  'bytes' | 'walk' | 'read' | 'hash' | 'largest' | 'produce' | 'write' | 'take' | 'start' | 'thread',
+  number
+>
 
 /** A build with so many threads on this machine. */
 export interface WorkersResult {

@@ -41,8 +41,11 @@ export interface Way {
   threads: number
   /** Whether threads with nothing to do read for others. */
   helpers: boolean
-  /** Whether digests are remembered, and what is streamed compared with them. */
-  known: 'no' | 'compared' | 'trusted'
+  /**
+   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes, or by checksum
+   * passes for which the streaming does not wait.
+   */
+  known: 'no' | 'trusted' | 'compared' | 'beside'
 }
 
 /** The engine's own numbers: `src/pool`, `src/ring`. */
@@ -81,6 +84,8 @@ class Build {
   private readonly ring = new Ring()
   private turns = 0
   private passes = 0
+  /** How many layers have nothing left to hash. */
+  private summed = 0
   /** What is produced, or about to be; the number of the next layer and slot. */
   private streaming: Production | undefined
   private isAsked = false
@@ -113,6 +118,7 @@ class Build {
         }
         ring.release()
       }
+    yield { until: () => this.summed === this.layers.length }
     this.ended = true
   }
 
@@ -165,9 +171,11 @@ class Build {
     const { costs, way } = this
     yield layer.walk
     if (way.known !== 'no') this.know(layer)
+    if (way.known === 'trusted' || way.known === 'compared') this.summed++
     else if (layer.bytes > LARGE_BYTES && way.threads > 1) this.long.push(() => this.hashTogether(layer))
     else {
       yield layer.read + layer.bytes * costs.hash
+      this.summed++
       this.know(layer)
     }
   }
@@ -208,6 +216,7 @@ class Build {
       }
     }
     this.jobs.delete(job)
+    this.summed++
     this.know(layer)
   }
 

@@ -31,14 +31,20 @@ export async function commonCosts(work: string): Promise<Omit<Costs, 'layers' | 
   }
 }
 
-/** Of an input's layers. @param conf the path of its configuration */
-export async function layerCosts(conf: string): Promise<Pick<Costs, 'layers' | 'hash'>> {
+/** Of an input's layers. @param conf the path of its configuration @param threads how many do the same at once */
+export async function layerCosts(conf: string, threads: number): Promise<Pick<Costs, 'layers' | 'hash'>> {
   const { store_layers } = JSON.parse(readFileSync(conf, 'utf8')) as { store_layers: string[][] }
-  const thread = new Worker(new URL('./layer-costs.js', import.meta.url), { workerData: store_layers })
-  const [{ layers, hash }] = (await once(thread, 'message')) as [Measured]
+  const all = await Promise.all(Array.from({ length: threads }, () => inThread(store_layers)))
+  const { layers, hash } = all[0]!
   const half = store_layers.flat().length / 2
   const isMost = (i: number): boolean => store_layers[i]!.length >= 32 && store_layers[i]!.length > half
   return { layers: layers.map((layer, i) => ({ ...layer, isMost: isMost(i) })), hash }
+}
+
+async function inThread(layers: string[][]): Promise<Measured> {
+  const thread = new Worker(new URL('./layer-costs.js', import.meta.url), { workerData: layers })
+  const [measured] = (await once(thread, 'message')) as [Measured]
+  return measured
 }
 
 /** From asking for a thread until it has done a task that is none. */

@@ -8,9 +8,15 @@ export function coresTables(results: readonly CoresResult[]): string[] {
   const columns = cores.map((count) => `${count} |`).join(' ')
   return [
     rows(
-      results,
-      '| CPU seconds | bytes | walk | read | hash | of it the largest layer | read again | main thread’s writes | the reader |',
-      costsRow,
+      results.flatMap(({ title, costs, busy }) => [
+        { title, costs },
+        { title: `${title}, all cores busy`, costs: busy },
+      ]),
+      '| CPU seconds | walk | read | hash | of it the largest layer | read again | main thread’s writes | the reader |',
+      ({ title, costs: { walk, read, hash, largest, produce, write, take } }) => [
+        title,
+        ...[walk, read, hash, largest, produce, write, take].map((it) => it.toFixed(2)),
+      ],
     ),
     rows(results, `| seconds on so many cores | ${columns} GNU tar |`, simulatedRow),
     rows(results, `| what binds (saved when it takes half) | ${columns}`, bindsRow),
@@ -18,13 +24,15 @@ export function coresTables(results: readonly CoresResult[]): string[] {
       results.flatMap(({ title, measured, simulated }) =>
         measured.map((it) => ({ title, ...it, simulated: simulated.find((on) => on.cores === it.cores)! })),
       ),
-      '| simulated and measured | cores | simulated | measured | error |',
-      ({ title, cores, seconds, simulated }) => [
+      '| simulated and measured | cores | simulated | measured | error | CPU simulated | measured |',
+      ({ title, cores, seconds, cpu, simulated }) => [
         title,
         `${cores}`,
         simulated.seconds.toFixed(2),
         seconds.toFixed(2),
         percent(simulated.seconds / seconds - 1),
+        simulated.cpu.toFixed(2),
+        cpu.toFixed(2),
       ],
     ),
     ...results.map(({ name, whatIf }) =>
@@ -33,15 +41,6 @@ export function coresTables(results: readonly CoresResult[]): string[] {
         ...seconds.map((it) => it.toFixed(2)),
       ]),
     ),
-  ]
-}
-
-function costsRow({ title, costs }: CoresResult): string[] {
-  const { walk, read, hash, largest, produce, write, take } = costs
-  return [
-    title,
-    `${(costs.bytes / 1e9).toFixed(2)} GB`,
-    ...[walk, read, hash, largest, produce, write, take].map((it) => it.toFixed(2)),
   ]
 }
 

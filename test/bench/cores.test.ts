@@ -104,3 +104,11 @@ test('with digests that are remembered nothing is hashed, or the main thread doe
   assert.equal(seconds(costs, 1, { known: 'trusted' }), 4)
   assert.equal(seconds(costs, 1, { known: 'compared' }), 8)
 })
+
+test('passes that compare beside the streaming are done before the build is', () => {
+  const bytes = 1 << 20
+  const costs = { layers: [layer({ bytes, walk: 1, read: 2, produce: 3 })], hash: 4 / bytes }
+  assert.equal(seconds(costs, 1, { known: 'beside' }), 10)
+  assert.equal(seconds(costs, 2, { known: 'beside' }), 7)
+  assert.equal(seconds(costs, 2), 10)
+})
