@@ -5,8 +5,9 @@
  */
 import { availableParallelism } from 'node:os'
 import { CASES } from './cases.js'
-import { type Costs, simulateBuild, type Way } from './cores/build.js'
+import { simulateBuild } from './cores/build.js'
 import { commonCosts, layerCosts } from './cores/costs.js'
+import type { Costs, Way } from './cores/model.js'
 import { tarSeconds } from './pairs.js'
 import { measure, ours, warm } from './programs.js'
 import type { CoresResult, PartCosts } from './results.js'

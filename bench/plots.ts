@@ -93,7 +93,7 @@ export function coresPlot({ cores }: Results): string {
     { name: `GNU tar, ${name}`, points: simulated.map(({ cores }) => [cores, tar]), isDashed: true },
   ])
   const axis = { type: 'log', logBase: 2, name: 'cores' } as const
-  return linePlot('Seconds by number of cores, simulated', axis, lines)
+  return linePlot('Seconds by number of cores, simulated; GNU tar dashed', axis, lines)
 }
 
 type Point = [number, number]
@@ -109,6 +109,7 @@ const COLOURS = ['#3b6ea8', '#c2571a', '#3f8f4f', '#8a4fa3']
 
 function linePlot(title: string, axis: echarts.XAXisComponentOption, lines: readonly Line[]): string {
   let colour = -1
+  const names = lines.filter(({ isDashed }) => !isDashed).map(({ name }) => name)
   const series = lines.map(({ name, points, isDashed = false }): echarts.LineSeriesOption => {
     if (!isDashed) colour++
     return {
@@ -118,12 +119,12 @@ function linePlot(title: string, axis: echarts.XAXisComponentOption, lines: read
       symbolSize: isDashed ? 0 : 8,
       lineStyle: { type: isDashed ? 'dashed' : 'solid' },
       itemStyle: { color: COLOURS[colour % COLOURS.length]! },
-      label: { show: !isDashed, position: 'top', formatter: '{@[1]}' },
+      label: { show: lines.length < 3, position: 'top', formatter: '{@[1]}' },
     }
   })
   return render({
     title: { text: title, left: 'center' },
-    ...(lines.length > 1 ? { legend: { top: 24, itemGap: 14, textStyle: { fontSize: 10 } } } : {}),
+    ...(names.length > 1 ? { legend: { top: 28, data: names } } : {}),
     xAxis: { nameLocation: 'middle', nameGap: 30, ...axis },
     yAxis: { type: 'value', name: 'seconds', min: 0 },
     series,

@@ -3,61 +3,17 @@
  * Not modelled: what messages between threads take, that the main thread hands out work only between two writes, memory
  * bandwidth and caches that cores share, clocks that fall when all cores work, a kernel whose locks are waited for.
  */
-import { SLOTS } from '../../src/ring/layout.js'
+import { hashProduction } from './hashing.js'
 import { type Process, runOn } from './machine.js'
-import { type Part, Production, partsOf, Ring, slotSizes } from './production.js'
-
-/** CPU seconds that a layer takes, each by itself. */
-export interface LayerCosts {
-  /** Of its archive. */
-  bytes: number
-  /** To plan it. */
-  walk: number
-  /** To make its archive for the checksum pass. */
-  read: number
-  /** To make it once more for the ring, where files are looked at again. */
-  produce: number
-  /** Whether it has most of the store paths. */
-  isMost: boolean
-}
-
-/** CPU seconds; those without a layer are for a byte. */
-export interface Costs {
-  layers: LayerCosts[]
-  /** SHA-256. */
-  hash: number
-  /** The main thread's, into the pipe. */
-  write: number
-  /** The reader's, out of it. */
-  take: number
-  /** Of the process, before and after its work. */
-  start: number
-  /** Of a thread, before its first task. */
-  thread: number
-}
-
-export interface Way {
-  cores: number
-  threads: number
-  /** Whether threads with nothing to do read for others. */
-  helpers: boolean
-  /**
-   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes, or by checksum
-   * passes for which the streaming does not wait.
-   */
-  known: 'no' | 'trusted' | 'compared' | 'beside'
-}
+import type { Costs, LayerCosts, Way } from './model.js'
+import { Pipe } from './pipe.js'
+import { Production, partsOf, Ring, slotSizes } from './production.js'
 
 /** The engine's own numbers: `src/pool`, `src/ring`. */
 const LARGE_BYTES = 32 << 20
 const BATCH_BYTES = 4 << 20
 const PARTS_WORTH_HELP = 2.5
 const ENOUGH = 3
-const SOON = 0.3e-3
-
-/** Bytes that a pipe holds, and that are written and taken at once here. */
-const PIPE = 64 << 10
-const PIECE = 32 << 10
 
 interface Layer extends LayerCosts {
   /** Whether its digest is known. */
@@ -82,6 +38,7 @@ class Build {
   private readonly long: (() => Process)[] = []
   private readonly jobs = new Set<Production>()
   private readonly ring = new Ring()
+  private readonly pipe = new Pipe()
   private turns = 0
   private passes = 0
   /** How many layers have nothing left to hash. */
@@ -90,7 +47,6 @@ class Build {
   private streaming: Production | undefined
   private isAsked = false
   private next = { layer: 0, slot: 0 }
-  private level = 0
   private started = false
   private ended = false
 
@@ -110,26 +66,15 @@ class Build {
       for (const size of slotSizes(bytes)) {
         yield { until: () => ring.isFilled(ring.read) }
         if (way.known === 'compared') yield size * costs.hash
-        for (let left = size; left > 0; left -= PIECE) {
-          const piece = Math.min(left, PIECE)
-          yield { until: () => this.level + piece <= PIPE }
-          yield piece * costs.write
-          this.level += piece
-        }
+        yield* this.pipe.write(size, costs.write)
         ring.release()
       }
     yield { until: () => this.summed === this.layers.length }
     this.ended = true
   }
 
-  *reader(): Process {
-    for (;;) {
-      yield { until: () => this.level > 0 || this.ended }
-      if (this.level === 0) return
-      const piece = Math.min(this.level, PIECE)
-      yield piece * this.costs.take
-      this.level -= piece
-    }
+  reader(): Process {
+    return this.pipe.take(this.costs.take, () => this.ended)
   }
 
   *thread(): Process {
@@ -180,41 +125,11 @@ class Build {
     }
   }
 
-  /** As `src/ring/hashing.ts`: this thread hashes in order, and reads what nobody has read. */
   private *hashTogether(layer: Layer): Process {
-    const ring = new Ring()
     const parts = partsOf([{ bytes: layer.bytes, seconds: layer.read }], 0)
-    const job = new Production(ring, parts)
-    const sizes = slotSizes(layer.bytes)
+    const job = new Production(new Ring(), parts)
     this.jobs.add(job)
-    let own: Part | undefined
-    let filled = 0
-    while (ring.read < sizes.length) {
-      const isNext = (): boolean => ring.isFilled(ring.read)
-      if (isNext()) {
-        yield sizes[ring.read]! * this.costs.hash
-        ring.release()
-      } else if (own !== undefined) {
-        yield own.slots[filled]!
-        ring.fill(own.slot + filled)
-        if (++filled === own.slots.length) own = undefined
-      } else {
-        const next = job.next()
-        if (next === undefined) {
-          yield { until: isNext }
-          continue
-        }
-        if (next.slot !== ring.read) {
-          yield { until: isNext, within: SOON }
-          if (isNext()) continue
-        }
-        if (next.slot + next.slots.length - ring.read > SLOTS) yield { until: isNext }
-        else if (job.next() === next) {
-          own = job.claim()
-          filled = 0
-        }
-      }
-    }
+    yield* hashProduction(job, slotSizes(layer.bytes), this.costs.hash)
     this.jobs.delete(job)
     this.summed++
     this.know(layer)

@@ -9,8 +9,8 @@ import { LayerPool } from '../../src/pool/pool.js'
 import { writeConf } from '../../test/support/image.js'
 import { measure, ours } from '../programs.js'
 import { median } from '../statistics.js'
-import type { Costs } from './build.js'
 import type { Measured } from './layer-costs.js'
+import type { Costs } from './model.js'
 
 const PIPED = 2 ** 31
 const RUNS = 3

@@ -6,7 +6,7 @@ import { planLayer } from '../../src/layers/checksum.js'
 import type { Sink } from '../../src/layers/sink.js'
 import type { Owner } from '../../src/model/owner.js'
 import { createRing, SLOT_BYTES, SLOTS, slotBuffers } from '../../src/ring/layout.js'
-import type { LayerCosts } from './build.js'
+import type { LayerCosts } from './model.js'
 
 export type Measured = { layers: Omit<LayerCosts, 'isMost'>[]; hash: number }
 

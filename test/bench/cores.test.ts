@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Costs, type LayerCosts, simulateBuild, type Way } from '../../bench/cores/build.js'
+import { simulateBuild } from '../../bench/cores/build.js'
 import { type Process, runOn } from '../../bench/cores/machine.js'
+import type { Costs, LayerCosts, Way } from '../../bench/cores/model.js'
 
 const NOTHING: Costs = { layers: [], hash: 0, write: 0, take: 0, start: 0, thread: 0 }
 const layer = (costs: Partial<LayerCosts>): LayerCosts => {
