@@ -17,6 +17,10 @@ import type { Bench } from './suite.js'
 const INPUTS = ['closure', 'dominated', 'many', 'big']
 const CORES = [1, 2, 4, 8, 16]
 
+/** The engine's own numbers: `src/pool/threads.ts`, `src/pool/jobs.ts`. */
+const MOST_THREADS = 12
+const READERS = 2
+
 /** What each part is called, and how to make it take half. */
 const PARTS: Record<string, (costs: Costs) => Costs> = {
   walking: (costs) => ofLayers(costs, { walk: 0.5 }),
@@ -28,7 +32,8 @@ const PARTS: Record<string, (costs: Costs) => Costs> = {
 
 const SAME = (costs: Costs): Costs => costs
 const WHAT_IF: Record<string, { way: Partial<Way>; costs: (costs: Costs) => Costs }> = {
-  'no thread helped another': { way: { helpers: false }, costs: SAME },
+  'no thread read for another': { way: { readers: 0 }, costs: SAME },
+  'any number of threads read for another': { way: { readers: Number.POSITIVE_INFINITY }, costs: SAME },
   'digests were remembered, and compared on the main thread (`--cache`)': {
     way: { known: 'compared' },
     costs: SAME,
@@ -93,7 +98,8 @@ export async function cores({ work, pairs, say }: Bench): Promise<CoresResult[]>
 }
 
 function on(cores: number, costs: Costs, way: Partial<Way> = {}): { seconds: number; cpu: number } {
-  return simulateBuild(costs, { cores, threads: cores, helpers: true, known: 'no', ...way })
+  const threads = Math.min(cores, MOST_THREADS)
+  return simulateBuild(costs, { cores, threads, readers: READERS, known: 'no', ...way })
 }
 
 /** The part that saves most when it takes half, and the share of the time that it saves then. */

@@ -36,7 +36,8 @@ class Build {
   private readonly layers: Layer[]
   private readonly queue: (() => Process)[] = []
   private readonly long: (() => Process)[] = []
-  private readonly jobs = new Set<Production>()
+  /** What others may help with, and how many do. */
+  private readonly jobs = new Map<Production, number>()
   private readonly ring = new Ring()
   private readonly pipe = new Pipe()
   private turns = 0
@@ -128,7 +129,7 @@ class Build {
   private *hashTogether(layer: Layer): Process {
     const parts = partsOf([{ bytes: layer.bytes, seconds: layer.read }], 0)
     const job = new Production(new Ring(), parts)
-    this.jobs.add(job)
+    this.jobs.set(job, 0)
     yield* hashProduction(job, slotSizes(layer.bytes), this.costs.hash)
     this.jobs.delete(job)
     this.summed++
@@ -161,7 +162,7 @@ class Build {
   private *stream(): Process {
     const job = this.streaming!
     this.isAsked = false
-    if (this.way.threads >= ENOUGH) this.jobs.add(job)
+    if (this.way.threads >= ENOUGH) this.jobs.set(job, 0)
     yield* job.fill(() => false)
     this.jobs.delete(job)
     this.endStreaming(job)
@@ -170,9 +171,15 @@ class Build {
   private *help(): Process {
     const job = this.neediest()!
     this.turns++
+    this.count(job, 1)
     yield* job.fill(() => this.isAsked || this.isPass)
     this.turns--
+    this.count(job, -1)
     this.endStreaming(job)
+  }
+
+  private count(job: Production, more: 1 | -1): void {
+    if (this.jobs.has(job)) this.jobs.set(job, this.jobs.get(job)! + more)
   }
 
   private endStreaming(job: Production): void {
@@ -182,9 +189,11 @@ class Build {
   }
 
   private neediest(): Production | undefined {
-    if (!this.way.helpers) return undefined
-    const need = (job: Production): number => job.left / (1 + job.workers)
-    const most = [...this.jobs].sort((a, b) => need(b) - need(a))[0]
+    const need = (job: Production): number => {
+      const helpers = this.jobs.get(job)!
+      return helpers < this.way.readers ? job.left / (1 + helpers) : 0
+    }
+    const most = [...this.jobs.keys()].sort((a, b) => need(b) - need(a))[0]
     return most !== undefined && need(most) >= PARTS_WORTH_HELP ? most : undefined
   }
 }

@@ -32,8 +32,8 @@ export interface Costs {
 export interface Way {
   cores: number
   threads: number
-  /** Whether threads with nothing to do read for others. */
-  helpers: boolean
+  /** How many threads with nothing to do may read for another. */
+  readers: number
   /**
    * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes, or by checksum
    * passes for which the streaming does not wait.

@@ -9,7 +9,7 @@ const layer = (costs: Partial<LayerCosts>): LayerCosts => {
   return { bytes: 1 << 20, walk: 0, read: 0, produce: 0, isMost: false, ...costs }
 }
 const seconds = (costs: Partial<Costs>, cores: number, way: Partial<Way> = {}): number => {
-  const full = { cores, threads: cores, helpers: true, known: 'no' as const, ...way }
+  const full = { cores, threads: cores, readers: 2, known: 'no' as const, ...way }
   return Number(simulateBuild({ ...NOTHING, ...costs }, full).seconds.toFixed(6))
 }
 
@@ -76,7 +76,7 @@ test('one layer is hashed by one thread, however many cores there are', () => {
 test('threads with nothing to do read what another hashes', () => {
   const bytes = 1 << 30
   const costs = { layers: [layer({ bytes, read: 10 })], hash: 10 / bytes }
-  assert.equal(seconds(costs, 4, { helpers: false }), 20)
+  assert.equal(seconds(costs, 4, { readers: 0 }), 20)
   const helped = seconds(costs, 4)
   assert.ok(helped >= 10 && helped < 11, `${helped}`)
   // Two threads have 20 seconds of work.
@@ -86,9 +86,10 @@ test('threads with nothing to do read what another hashes', () => {
 test('from three threads on others help to stream', () => {
   const costs = { layers: [layer({ bytes: 1 << 30, produce: 12 })] }
   assert.equal(seconds(costs, 2), 12)
-  const [three, eight] = [seconds(costs, 3), seconds(costs, 8)]
-  assert.ok(three >= 4 && three < 6.1, `${three}`)
-  assert.ok(eight >= 1.5 && eight < 2, `${eight}`)
+  const [three, eight, all] = [seconds(costs, 3), seconds(costs, 8), seconds(costs, 8, { readers: 8 })]
+  assert.ok(three >= 4 && three < 4.1, `${three}`)
+  assert.ok(eight >= 4 && eight < 4.1, `${eight}`)
+  assert.ok(all >= 1.5 && all < 1.6, `${all}`)
 })
 
 test('the main thread writes one layer after the other, and the reader beside it', () => {
