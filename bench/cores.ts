@@ -57,13 +57,13 @@ const WHAT_IF: Record<string, { way: Partial<Way>; costs: (costs: Costs) => Cost
 }
 
 export async function cores({ work, pairs, say }: Bench): Promise<CoresResult[]> {
-  const common = await commonCosts(work)
+  const [one, several] = [await commonCosts(work, true), await commonCosts(work, false)]
   const results: CoresResult[] = []
   for (const name of INPUTS) {
     const it = CASES[name]!(work)
     warm(it.inputs)
-    const alone = { ...common, ...(await layerCosts(it.conf, 1)) }
-    const beside = { ...common, ...(await layerCosts(it.conf, availableParallelism())) }
+    const alone = { ...one, ...(await layerCosts(it.conf, 1)) }
+    const beside = { ...several, ...(await layerCosts(it.conf, availableParallelism())) }
     const costsOn = (count: number): Costs => (count === 1 ? alone : beside)
     const simulated = CORES.map((count) => {
       const costs = costsOn(count)

@@ -15,14 +15,14 @@ import type { Costs } from './model.js'
 const PIPED = 2 ** 31
 const RUNS = 3
 
-/** Those that are the same for all inputs. */
-export async function commonCosts(work: string): Promise<Omit<Costs, 'layers' | 'hash'>> {
+/** Those that are the same for all inputs. @param isAlone whether there is but one core, which writer and reader of a pipe share */
+export async function commonCosts(work: string, isAlone: boolean): Promise<Omit<Costs, 'layers' | 'hash'>> {
   const directory = join(work, 'nothing')
   mkdirSync(directory, { recursive: true })
   const nothing = writeConf(directory, { store_layers: [] })
   const repeat = <T>(run: () => T): T[] => Array.from({ length: RUNS }, run)
   const start = median(repeat(() => measure('pipe', ours(nothing)).seconds))
-  const pipes = repeat(pipe)
+  const pipes = repeat(() => pipe(isAlone ? 0 : 1))
   return {
     start,
     thread: await threadStart(),
@@ -61,12 +61,13 @@ async function threadStart(): Promise<number> {
   return median(seconds)
 }
 
-/** CPU seconds for a byte, of who writes and who reads. */
-function pipe(): { write: number; take: number } {
-  const script = fileURLToPath(new URL('./pipe-process.js', import.meta.url))
+/** CPU seconds for a byte, of who writes, on core 0, and who reads. */
+function pipe(readersCore: number): { write: number; take: number } {
+  const writer = fileURLToPath(new URL('./pipe-process.js', import.meta.url))
+  const script = 'taskset -c 0 "$1" "$2" "$3" | { taskset -c "$4" cat > /dev/null; times; }'
   const { stdout, stderr } = spawnSync(
     'sh',
-    ['-c', '"$@" | { cat > /dev/null; times; }', 'sh', process.execPath, script, `${PIPED}`],
+    ['-c', script, 'sh', process.execPath, writer, `${PIPED}`, `${readersCore}`],
     { encoding: 'utf8' },
   )
   return { write: Number(stderr) / PIPED, take: childSeconds(stdout) / PIPED }
