@@ -12,7 +12,7 @@ import { median } from '../statistics.js'
 import type { Measured } from './layer-costs.js'
 import type { Costs } from './model.js'
 
-const PIPED = 2 ** 31
+const PIPED = 2 ** 30
 const RUNS = 3
 
 /** Those that are the same for all inputs. @param isAlone whether there is but one core, which writer and reader of a pipe share */
