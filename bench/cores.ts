@@ -56,20 +56,28 @@ const WHAT_IF: Record<string, { way: Partial<Way>; costs: (costs: Costs) => Cost
   'hashing was twice as fast': { way: {}, costs: (costs) => ({ ...costs, hash: costs.hash / 2 }) },
 }
 
-export async function cores({ work, pairs, say }: Bench): Promise<CoresResult[]> {
+/** What is measured of an input, before anything is simulated. */
+interface Measured {
+  name: string
+  title: string
+  alone: Costs
+  beside: Costs
+  measured: CoresResult['measured']
+  tar: number
+}
+
+export async function cores(bench: Bench): Promise<CoresResult[]> {
+  return (await measureInputs(bench)).map(simulateInput)
+}
+
+export async function measureInputs({ work, pairs, say }: Bench): Promise<Measured[]> {
   const [one, several] = [await commonCosts(work, true), await commonCosts(work, false)]
-  const results: CoresResult[] = []
+  const inputs: Measured[] = []
   for (const name of INPUTS) {
     const it = CASES[name]!(work)
     warm(it.inputs)
     const alone = { ...one, ...(await layerCosts(it.conf, 1)) }
     const beside = { ...several, ...(await layerCosts(it.conf, availableParallelism())) }
-    const costsOn = (count: number): Costs => (count === 1 ? alone : beside)
-    const simulated = CORES.map((count) => {
-      const costs = costsOn(count)
-      const { seconds, cpu } = on(count, costs)
-      return { cores: count, seconds, cpu: cpu - sumOf(costs).take, binds: bindingOf(costs, count) }
-    })
     const measured = [1, availableParallelism()].map((count) => {
       const runs = Array.from({ length: pairs }, () => {
         warm(it.inputs)
@@ -78,23 +86,23 @@ export async function cores({ work, pairs, say }: Bench): Promise<CoresResult[]>
       const [seconds, cpu] = [median(runs.map((run) => run.seconds)), median(runs.map((run) => run.cpu))]
       return { cores: count, seconds, cpu }
     })
-    const whatIf = Object.entries(WHAT_IF).map(([title, { way, costs }]) => {
-      return { title, seconds: CORES.map((count) => on(count, costs(costsOn(count)), way).seconds) }
-    })
-    const tar = tarSeconds(it, pairs)
-    results.push({
-      name,
-      title: it.title,
-      costs: sumOf(alone),
-      busy: sumOf(beside),
-      simulated,
-      measured,
-      whatIf,
-      tar,
-    })
-    say(`${name}: ${simulated.map((on) => `${on.cores}: ${on.seconds.toFixed(2)} s`).join(', ')}`)
+    inputs.push({ name, title: it.title, alone, beside, measured, tar: tarSeconds(it, pairs) })
+    say(`${name}: ${measured.map((run) => `${run.cores}: ${run.seconds.toFixed(2)} s`).join(', ')}`)
   }
-  return results
+  return inputs
+}
+
+export function simulateInput({ alone, beside, ...input }: Measured): CoresResult {
+  const costsOn = (count: number): Costs => (count === 1 ? alone : beside)
+  const simulated = CORES.map((count) => {
+    const costs = costsOn(count)
+    const { seconds, cpu } = on(count, costs)
+    return { cores: count, seconds, cpu: cpu - sumOf(costs).take, binds: bindingOf(costs, count) }
+  })
+  const whatIf = Object.entries(WHAT_IF).map(([title, { way, costs }]) => {
+    return { title, seconds: CORES.map((count) => on(count, costs(costsOn(count)), way).seconds) }
+  })
+  return { ...input, costs: sumOf(alone), busy: sumOf(beside), simulated, whatIf }
 }
 
 function on(cores: number, costs: Costs, way: Partial<Way> = {}): { seconds: number; cpu: number } {
