@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, existsSync, openSync, renameSync } from 'node:fs'
-import { CLI } from './programs.js'
+import { CLI } from '../test/support/measure.js'
 
 export type Packing = 'gzip' | 'zstd' | 'xz'
 

@@ -4,6 +4,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, symlinkSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { randomSequence } from '../test/support/random-sequence.js'
 
 export interface ClosureShape {
   layers: number
@@ -19,17 +20,6 @@ export interface ClosureShape {
 
 /** Bytes that files take parts of: more than a compressor looks back. */
 const CONTENT = 1 << 20
-
-/** A repeatable sequence of numbers in [0, 1). */
-export function randomSequence(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /**
  * Makes the store paths of a closure, one a layer, unless they are there already.

@@ -4,12 +4,12 @@
  * all of this machine's cores do the same. Where this machine has the cores, both are compared; nothing is fitted.
  */
 import { availableParallelism } from 'node:os'
+import { measure, ours, warm } from '../test/support/measure.js'
 import { CASES } from './cases.js'
 import { simulateBuild } from './cores/build.js'
 import { commonCosts, layerCosts } from './cores/costs.js'
 import type { Costs, Way } from './cores/model.js'
 import { tarSeconds } from './pairs.js'
-import { measure, ours, warm } from './programs.js'
 import type { CoresResult, PartCosts } from './results.js'
 import { median } from './statistics.js'
 import type { Bench } from './suite.js'

@@ -4,8 +4,8 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { SlowRegistry } from '../test/support/slow-registry.js'
 import type { LeakResult } from './results.js'
-import { SlowRegistry } from './slow-registry.js'
 import type { Bench } from './suite.js'
 
 const PROCESS = fileURLToPath(new URL('./leaks-process.js', import.meta.url))

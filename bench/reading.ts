@@ -1,9 +1,9 @@
 /** What the verbs that read images take: of the closure, and of two images that share 99 of 100 layers. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Measurement, measure, ours } from '../test/support/measure.js'
 import { CASES } from './cases.js'
 import { makeClosure } from './closures.js'
-import { type Measurement, measure, ours } from './programs.js'
 import type { ReadResult } from './results.js'
 import { median } from './statistics.js'
 

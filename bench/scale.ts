@@ -4,11 +4,11 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { writeConf } from '../test/support/image.js'
 import { archiveOf, writeLayout } from '../test/support/layout.js'
+import { type Measurement, measure, ours, startMeasured } from '../test/support/measure.js'
+import { SlowRegistry } from '../test/support/slow-registry.js'
 import { makeClosure } from './closures.js'
-import { type Measurement, measure, ours, startMeasured } from './programs.js'
 import type { ScaleResult } from './results.js'
 import { takeServed } from './serving.js'
-import { SlowRegistry } from './slow-registry.js'
 import type { Bench } from './suite.js'
 
 /** Bytes that any of these may take. */

@@ -1,6 +1,7 @@
 /** `serve`, watched while clients take whole images from it. */
+
+import { type Measurement, ours, startMeasured } from '../test/support/measure.js'
 import { answers, freePort } from './local-registry.js'
-import { type Measurement, ours, startMeasured } from './programs.js'
 import { readServed } from './read-back.js'
 
 /**

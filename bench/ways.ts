@@ -1,10 +1,10 @@
 /** One image over every way out, and all that reads it: seconds, and what each has at most of memory, descriptors and threads. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Measurement, measure, missing, ours, warm } from '../test/support/measure.js'
 import { CASES } from './cases.js'
 import { type Engine, startContainerd, startDocker, startPodman } from './engines.js'
 import { startRegistry } from './local-registry.js'
-import { type Measurement, measure, missing, ours, warm } from './programs.js'
 import { inNixStore } from './push-inputs.js'
 import { readings } from './reading.js'
 import type { WayResult } from './results.js'

@@ -102,6 +102,19 @@ test('workers hold no logic: they import layers and export its tasks', () => {
   }
 })
 
+test('benchmarks use what tests share, and only their own tests use benchmarks', () => {
+  const wrong: string[] = []
+  for (const module of [...modules('bench'), ...modules('test')]) {
+    const isBench = module.startsWith('bench/') || module.startsWith('test/bench/')
+    for (const path of imports(module)) {
+      if (module.startsWith('bench/') && path.startsWith('test/') && !path.startsWith('test/support/'))
+        wrong.push(`${module} imports ${path}`)
+      if (!isBench && path.startsWith('bench/')) wrong.push(`${module} imports ${path}`)
+    }
+  }
+  assert.deepEqual(wrong, [])
+})
+
 test('index.ts only re-exports', () => {
   const text = readFileSync(join(root, 'src/index.ts'), 'utf8')
   const others = text.replaceAll(/^export (type )?\{[^}]*\} from '\.\/[^']*\.js'\n/gm, '')

@@ -5,10 +5,10 @@ import { createHash } from 'node:crypto'
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { randomSequence } from '../../bench/closures.js'
 import { ImageError } from '../../src/errors.js'
 import { decompress } from '../../src/layers/decompress.js'
 import type { Compression } from '../../src/model/compression.js'
+import { randomSequence } from '../support/random-sequence.js'
 import { scratchDirectory } from '../support/scratch.js'
 
 const path = join(scratchDirectory(), 'data')

@@ -1,7 +1,7 @@
 /** The command, whatever it ends with, and the most memory that it had. */
 import { readFileSync } from 'node:fs'
-import { measure } from '../../bench/programs.js'
 import { CLI, type Run } from './image.js'
+import { measure } from './measure.js'
 
 export interface MeasuredRun extends Pick<Run, 'status' | 'stderr' | 'output'> {
   /** Bytes. */

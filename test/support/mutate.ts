@@ -1,5 +1,5 @@
 /** Repeatable damage to bytes, for fuzzing. */
-import { randomSequence } from '../../bench/closures.js'
+import { randomSequence } from './random-sequence.js'
 
 /**
  * A copy of `bytes` with a few random changes: bits flipped, bytes set to telling values, ranges removed,

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { SlowRegistry } from '../../bench/slow-registry.js'
 import { copyImage } from '../../src/index.js'
 import { archiveOf, writeLayout } from '../support/layout.js'
 import { scratchDirectory } from '../support/scratch.js'
+import { SlowRegistry } from '../support/slow-registry.js'
 
 const { name, blobs } = writeLayout(
   join(scratchDirectory(), 'layout'),

@@ -3,10 +3,10 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
-export const CLI = fileURLToPath(new URL('../command/src/main/cli.js', import.meta.url))
+export const CLI = fileURLToPath(new URL('../../command/src/main/cli.js', import.meta.url))
 /** The two-pass reference on CPython's tarfile. It is not compiled: it stands in the source tree. */
-export const REFERENCE = fileURLToPath(new URL('../../test/oracle/reference.py', import.meta.url))
-const MEASURE = fileURLToPath(new URL('../../bench/measure.py', import.meta.url))
+export const REFERENCE = fileURLToPath(new URL('../../../test/oracle/reference.py', import.meta.url))
+const MEASURE = fileURLToPath(new URL('../../../test/support/measure.py', import.meta.url))
 
 export interface Measurement {
   /** Wall clock until command and reader have ended. */
