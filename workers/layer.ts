@@ -7,7 +7,6 @@ export const {
   hashTogether,
   digest,
   stream,
-  hashSlots,
   slice,
   blob,
   contents,

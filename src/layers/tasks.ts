@@ -1,11 +1,9 @@
 /** What a worker can be asked to do: the messages between threads, and the functions behind them. */
 import { threadId } from 'node:worker_threads'
 import { toWire, type WireError } from '../errors.js'
-import { type Digest, fromHex } from '../model/digest.js'
+import type { Digest } from '../model/digest.js'
 import type { MadeBlob } from '../model/layer.js'
 import type { Recipe } from '../model/recipe.js'
-import { hashSlots } from '../ring/follower.js'
-import type { RingMemory } from '../ring/layout.js'
 import type { ArchiveCursor } from './archive.js'
 import type { ArchiveTask } from './archive-index.js'
 import type { Audit, AuditTask } from './audit.js'
@@ -43,8 +41,6 @@ export interface Tasks {
   digest: { input: { recipe: Recipe }; output: Checksum }
   /** The streaming pass: archives into a ring, one after the other; the digest of them all where it is wanted. */
   stream: { input: Production & { isHashed: boolean }; output: Digest | undefined }
-  /** The digest of an archive that others stream. */
-  hashSlots: { input: { ring: RingMemory; size: number; slot: number }; output: Digest }
   /** A part of an archive into shared memory. */
   slice: { input: SliceTask; output: ArchiveCursor | undefined }
   /** A layer's blob into a file; where other threads may help. */
@@ -100,7 +96,6 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
       ),
     slice: (input) => reply(() => writeSlice(input)),
     blob: ({ pieces, ...task }) => reply(() => writeBlob(task, pieces)),
-    hashSlots: ({ ring, size, slot }) => reply(() => fromHex(hashSlots(ring, size, slot))),
     help: (input) =>
       reply(async () => {
         if ('pieces' in input) await help(input.pieces)

@@ -11,7 +11,8 @@ import {
 } from '../layers/pieces.js'
 import type { Production } from '../layers/production.js'
 import type { AnyPass } from '../layers/tasks.js'
-import { closeRing, createRing, LEAVE, type RingMemory } from '../ring/layout.js'
+import { forsake } from '../ring/hashing.js'
+import { createRing, LEAVE, type RingMemory } from '../ring/layout.js'
 import { announceParts, PART_BYTES, unclaimedBytes } from '../ring/parts.js'
 import type { Job } from './helping.js'
 
@@ -67,7 +68,7 @@ export function reading(production: Production): Job {
       if (more === 1) Atomics.store(ring.control, LEAVE, 0)
     },
     dismiss: () => Atomics.store(ring.control, LEAVE, 1),
-    forsake: () => closeRing(ring),
+    forsake: () => forsake(ring),
   }
 }
 

@@ -18,7 +18,6 @@ import { isShared } from '../layers/production.js'
 import type { AnyPass, Pass, Reply, Tasks, ThreadWork } from '../layers/tasks.js'
 import type { Digest } from '../model/digest.js'
 import type { StoreRecipe } from '../model/recipe.js'
-import { startFollowing } from '../ring/follower.js'
 import { CLOSED, READ } from '../ring/layout.js'
 import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
@@ -231,9 +230,8 @@ export class LayerPool {
     this.streaming++
     this.bound()
     try {
-      if (!isShared(input)) return await this.run('stream', input, subject)
-      if (!input.isHashed) return await this.streamTogether(input, subject)
-      return await this.streamHashed(input, subject)
+      if (input.isHashed || !isShared(input)) return await this.run('stream', input, subject)
+      return await this.streamTogether(input, subject)
     } finally {
       this.streaming--
       this.bound()
@@ -259,18 +257,6 @@ export class LayerPool {
     } finally {
       this.helping.remove(job)
     }
-  }
-
-  /** Where a thread has nothing to do, it hashes what another produces. */
-  private async streamHashed(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
-    if (this.asked + 2 > this.threads) return this.run('stream', input, subject)
-    const { ring, sizes, slot } = input
-    startFollowing(ring, slot)
-    const [digest] = await Promise.all([
-      this.run('hashSlots', { ring, size: sizes[0]!, slot }, subject),
-      this.streamTogether({ ...input, isHashed: false }, subject),
-    ])
-    return digest
   }
 
   private nextId(): string {

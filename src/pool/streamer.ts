@@ -57,7 +57,7 @@ interface Queued {
  * Small layers that follow each other are produced together, up to this many bytes, since asking a thread takes
  * longer than a small layer does (60 small layers: 10 ms of 230).
  */
-export const BATCH_BYTES = 4 << 20
+const BATCH_BYTES = 4 << 20
 
 /** Bytes: most small layers have less. */
 const LEAST = 256 << 10

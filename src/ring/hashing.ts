@@ -1,9 +1,9 @@
 /** The digest of an archive that other threads may help to read: this one hashes, and reads what nobody has read yet. */
 import { createHash } from 'node:crypto'
 import {
-  awaitFilled,
   CLAIMED,
   CLOSED,
+  filledOf,
   fillSlot,
   isFilled,
   lengthOf,
@@ -12,6 +12,7 @@ import {
   releaseSlot,
   SLOT_BYTES,
   SLOTS,
+  STARVED,
   slotBuffers,
 } from './layout.js'
 import { type Part, type Parts, slotsOf } from './parts.js'
@@ -100,19 +101,35 @@ export class HashingParts {
 
   private release(): void {
     this.hashed++
-    releaseSlot(this.control, READ)
+    releaseSlot(this.control)
   }
 
-  /** @returns whether the slot that is hashed next is filled @throws Forsaken */
+  /** @returns whether the slot that is hashed next is filled */
   private awaitFilled(milliseconds?: number): boolean {
-    const isFilled = awaitFilled(this.control, this.hashed, milliseconds)
-    if (Atomics.load(this.control, CLOSED) === 1) throw new Forsaken()
-    return isFilled
+    const { control, hashed } = this
+    const at = filledOf(hashed)
+    Atomics.store(control, STARVED, 1)
+    const found = Atomics.load(control, at)
+    if (Atomics.load(control, CLOSED) === 1) throw new Forsaken()
+    if (found !== hashed + 1) Atomics.wait(control, at, found, milliseconds)
+    Atomics.store(control, STARVED, 0)
+    return isFilled(control, hashed)
   }
 }
 
 /** Milliseconds. */
 const SOON = 0.3
+
+/** Ends a production: who waits for a part that nobody fills any more no longer does, and who fills parts stops. */
+export function forsake({ control }: RingMemory): void {
+  Atomics.store(control, CLOSED, 1)
+  Atomics.notify(control, READ)
+  for (let slot = 0; slot < SLOTS; slot++) {
+    // A wait that is about to begin finds another value.
+    Atomics.store(control, filledOf(slot), -1)
+    Atomics.notify(control, filledOf(slot))
+  }
+}
 
 /** One for the thread. */
 const own = Buffer.allocUnsafeSlow(SLOT_BYTES)

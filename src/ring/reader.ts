@@ -1,5 +1,5 @@
 import {
-  closeRing,
+  CLOSED,
   filledOf,
   isFilled,
   lengthOf,
@@ -16,7 +16,7 @@ export class RingReader {
   private readonly slots: Buffer[]
   private readonly control: Int32Array
 
-  constructor(private readonly memory: RingMemory) {
+  constructor(memory: RingMemory) {
     this.control = memory.control
     this.slots = slotBuffers(memory)
   }
@@ -30,20 +30,20 @@ export class RingReader {
 
   /** Gives the slot that is next back to those who fill slots. */
   release(): void {
-    releaseSlot(this.control, READ)
+    releaseSlot(this.control)
   }
 
   /** Resolves when the slot that is next is filled, or after {@link wake}. */
   async filled(): Promise<void> {
     const { control } = this
     const slot = control[READ]!
-    Atomics.add(control, STARVED, 1)
+    Atomics.store(control, STARVED, 1)
     const found = Atomics.load(control, filledOf(slot))
     if (found !== slot + 1) {
       const wait = Atomics.waitAsync(control, filledOf(slot), found)
       if (wait.async) await wait.value
     }
-    Atomics.sub(control, STARVED, 1)
+    Atomics.store(control, STARVED, 0)
   }
 
   /** Ends a pending {@link filled}: for when nobody fills the slot. */
@@ -53,6 +53,8 @@ export class RingReader {
 
   /** Makes those who fill slots stop with ABORTED. */
   close(): void {
-    closeRing(this.memory)
+    Atomics.store(this.control, CLOSED, 1)
+    Atomics.notify(this.control, READ)
+    this.wake()
   }
 }

@@ -3,7 +3,6 @@ import {
   BLOCKED,
   CLAIMED,
   CLOSED,
-  FOLLOWED,
   fillSlot,
   LEAVE,
   READ,
@@ -33,11 +32,10 @@ export class SlotFiller {
     for (;;) {
       if (Atomics.load(control, CLOSED) === 1)
         throw new ImageError('ABORTED', 'the image is no longer wanted')
-      const [read, followed] = [Atomics.load(control, READ), Atomics.load(control, FOLLOWED)]
-      const last = Math.min(read, followed)
-      if (slot - last < SLOTS) return this.slots[slot % SLOTS]!
+      const read = Atomics.load(control, READ)
+      if (slot - read < SLOTS) return this.slots[slot % SLOTS]!
       Atomics.add(control, BLOCKED, 1)
-      Atomics.wait(control, last === read ? READ : FOLLOWED, last)
+      Atomics.wait(control, READ, read)
       Atomics.sub(control, BLOCKED, 1)
     }
   }

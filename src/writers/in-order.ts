@@ -13,7 +13,7 @@ import { type Digest, fromHex } from '../model/digest.js'
 import type { Image } from '../model/image.js'
 import type { Layer } from '../model/layer.js'
 import type { ByteOutput } from '../model/output.js'
-import { BATCH_BYTES, isPlain, type Planned } from '../pool/streamer.js'
+import { isPlain, type Planned } from '../pool/streamer.js'
 import type { Bytes } from '../pool/workshop.js'
 import type { LayerResult } from '../results.js'
 import { BLOCK, encodeHeader, endOfArchiveLength, paddingOf } from '../tar/header.js'
@@ -75,19 +75,13 @@ export async function writeInOrder(
 
 /**
  * What is to be produced of a layer: nothing of a base's that is a link to another member. A part of a plain file is hashed
- * by a thread, where it has to be compared and that is not done beside.
+ * by the thread that reads it, where it has to be compared and that is not done beside.
  */
 function producedOf(passed: Passed, context: WriteContext): Planned {
   const { recipe, size } = passed
   if (isLink(passed)) return { recipe, size: 0 }
-  return { recipe, size, isHashed: isHashedByThread(passed, context) }
-}
-
-/** Whether a thread takes the digest that a layer is compared with: this one does of small ones, which are produced together. */
-function isHashedByThread(passed: Passed, context: WriteContext): boolean {
-  if (!isCompared(passed, context) || isBeside(passed, context)) return false
-  const { recipe, size } = passed
-  return isPlain(recipe) || (recipe.kind === 'store' && size > BATCH_BYTES && context.workshop.threads > 1)
+  const isHashed = isPlain(recipe) && isCompared(passed, context) && !isBeside(passed, context)
+  return { recipe, size, isHashed }
 }
 
 /**
@@ -188,12 +182,12 @@ async function copyLayer(
 ): Promise<void> {
   if (!isCompared(passed, context) || isBeside(passed, context)) await bytes(write)
   else {
-    const found = isHashedByThread(passed, context) ? (await bytes(write))! : await hashed(bytes, write)
+    const found = isPlain(passed.recipe) ? (await bytes(write))! : await hashed(bytes, write)
     await context.passes.prove(layer, passed, found)
   }
 }
 
-/** The digest taken on this thread. */
+/** The digest taken on this thread, since the worker that produces the bytes is the one that everything waits for. */
 async function hashed(bytes: Bytes, write: Write): Promise<Digest> {
   const hash = createHash('sha256')
   await bytes((piece) => {

@@ -5,7 +5,6 @@ import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { ImageError } from '../../src/errors.js'
 import { type ChecksumTask, checksumLayer } from '../../src/layers/checksum.js'
 import { type Digest, fromHex } from '../../src/model/digest.js'
 import type { Owner } from '../../src/model/owner.js'
@@ -105,40 +104,6 @@ describe('a large layer', () => {
           alone.diffId,
         ])
       }))
-})
-
-describe('a layer that is compared while it is streamed', () => {
-  for (const threads of [1, 2, 3, 5])
-    test(`has its digest taken from the bytes that go by, between others, with ${threads}`, () =>
-      withPool(threads, async (pool) => {
-        const stream = new Workshop(pool, threads, () => '').stream()
-        const large = { recipe, size: alone.size }
-        const queued = [true, false, true].map((isHashed) => ({
-          isHashed,
-          bytes: stream.queue(Promise.resolve({ ...large, isHashed })),
-        }))
-        for (const { isHashed, bytes } of queued) {
-          const hash = createHash('sha256')
-          const found = await bytes((piece) => void hash.update(piece))
-          assert.equal(fromHex(hash.digest('hex')), alone.diffId)
-          assert.equal(found, isHashed ? alone.diffId : undefined)
-        }
-      }))
-
-  test('ends with the failure of who reads it, or of who takes it, and nobody waits', () =>
-    withPool(2, async (pool) => {
-      const stopped = new Error('enough')
-      const stream = new Workshop(pool, 2, () => '').stream()
-      const bytes = stream.queue(Promise.resolve({ recipe, size: alone.size, isHashed: true }))
-      await assert.rejects(
-        bytes(() => {
-          throw stopped
-        }),
-        stopped,
-      )
-      stream.close(new ImageError('ABORTED', 'stopped'))
-      assert.equal(await pool.hashTogether(recipe, alone.size, 'another'), alone.diffId)
-    }))
 })
 
 describe('a failure', () => {
