@@ -17,7 +17,7 @@ import { TrailingError } from './decoders/errors.js'
 import { decompress, detectCompression } from './decompress.js'
 import { expectSame, fingerprintOf } from './fingerprint.js'
 import { MemberTable, shorten } from './member-table.js'
-import { isWorthCopying, PlainCopy } from './plain-copy.js'
+import { isWorthCopying, type PlainCopy, startCopy } from './plain-copy.js'
 import { readSkipping, Tape } from './tape.js'
 
 export interface ArchiveIndex {
@@ -65,7 +65,7 @@ export async function indexArchive({ path, into }: ArchiveTask): Promise<Archive
     }
     const tape = new Tape()
     const bytes = compression === 'none' ? readSkipping(fd, tape) : decompress(fd, compression)
-    if (into !== undefined && isWorthCopying(compression)) copy = new PlainCopy(into)
+    if (into !== undefined && isWorthCopying(compression)) copy = startCopy(into)
     await readMembers(copy?.keep(bytes) ?? bytes, tape, index)
     expectSame(path, fingerprint, fstatSync(fd))
     index.file = copy?.finish() ?? index.file

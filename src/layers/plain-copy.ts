@@ -20,9 +20,9 @@ export class PlainCopy {
 
   /** @param path of an empty file @throws the system's error */
   constructor(private readonly path: string) {
-    this.fd = openSync(path, 'r+')
     const { bavail, bsize, blocks } = statfsSync(path)
     this.room = blocks === 0 ? Number.POSITIVE_INFINITY : (bavail * bsize) / 2
+    this.fd = openSync(path, 'r+')
   }
 
   /** Passes pieces on; what is written of them is nobody's concern. */
@@ -36,7 +36,11 @@ export class PlainCopy {
   /** @returns the copy, for who reads ranges of it; undefined where there was no room */
   finish(): Omit<FileRange, 'range'> | undefined {
     if (this.room < 0) return undefined
-    ftruncateSync(this.fd, this.size)
+    try {
+      ftruncateSync(this.fd, this.size)
+    } catch {
+      return undefined
+    }
     return {
       kind: 'range',
       path: this.path,
@@ -75,6 +79,15 @@ export class PlainCopy {
     } catch {
       // What is there goes with the run's other temporary files.
     }
+  }
+}
+
+/** @param path of an empty file @returns undefined where there can be none */
+export function startCopy(path: string): PlainCopy | undefined {
+  try {
+    return new PlainCopy(path)
+  } catch {
+    return undefined
   }
 }
 

@@ -96,6 +96,7 @@ export function hashTogether(production: Production): Digest {
     return fromHex(sink.digest())
   } catch (error) {
     if (!(error instanceof Forsaken)) throw error
+    endParts(ring)
     // What a helper failed with, this thread will, too, unless it is the helper's own.
     const sink = new DigestSink()
     writeArchive(plan, owner, sink, { recheck: false })

@@ -72,6 +72,8 @@ export class Streamer {
   private slot = 0
   private last: Promise<void> = Promise.resolve()
   private closed: ImageError | undefined
+  /** What a producer failed with: nothing more is produced. */
+  private failed: ImageError | undefined
   private stopWaiting: () => void = () => {}
   private readonly closing = new Promise<void>((resolve) => {
     this.stopWaiting = resolve
@@ -116,10 +118,11 @@ export class Streamer {
       batch = this.takeBatch(first)
       for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
       const planned = batch.map((it) => it.planned!)
-      if (this.closed === undefined)
+      if (this.closed === undefined && this.failed === undefined)
         digest = await this.produce(this.production(planned), planned[0]!.isHashed === true)
     } catch (thrown) {
       error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
+      this.failed ??= error
     }
     for (const { production } of batch) Object.assign(production, { done: true, error, digest })
     this.reader.wake()
@@ -179,7 +182,9 @@ export class Streamer {
       if (this.closed !== undefined) throw this.closed
       const bytes = this.reader.peek()
       if (bytes === undefined) {
-        if (production.done) throw production.error ?? tooFew(size, size - left)
+        // What fails in a layer may take the slots of those before it along.
+        if (production.done) await setImmediate()
+        if (production.done) throw production.error ?? this.failed ?? tooFew(size, size - left)
         await this.reader.filled()
         continue
       }

@@ -2,7 +2,7 @@
  * What a build can have made, on whatever thread: a recipe's digest, its bytes in order, its packed blob in a file.
  * Nothing outside knows what runs in a worker, through the ring, in a batch or on this thread.
  */
-import { statSync } from 'node:fs'
+import { rmSync, statSync } from 'node:fs'
 import { attempt, handled, type ImageError } from '../errors.js'
 import type { ArchiveCursor } from '../layers/archive.js'
 import type { Audit, AuditTask } from '../layers/audit.js'
@@ -83,9 +83,13 @@ export class Workshop {
     const key = keyOf({ path, fingerprint: fingerprintOf(statSync(fsPath(path))) })
     let opening = this.copied.get(key)
     if (opening === undefined) {
-      opening = this.openInto(path, this.fileForCopy())
+      const into = this.fileForCopy()
+      opening = this.openInto(path, into)
       this.copied.set(key, opening)
-      opening.catch(() => this.copied.delete(key))
+      opening.catch(() => {
+        this.copied.delete(key)
+        if (into !== undefined) rmSync(into, { force: true })
+      })
     }
     return opening
   }

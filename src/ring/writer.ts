@@ -13,6 +13,9 @@ import {
 } from './layout.js'
 import type { Part, Parts } from './parts.js'
 
+/** Milliseconds. */
+const LOOK_EVERY = 500
+
 /** Fills slots, each of which one thread alone may fill. */
 export class SlotFiller {
   private readonly slots: Buffer[]
@@ -35,7 +38,8 @@ export class SlotFiller {
       const read = Atomics.load(control, READ)
       if (slot - read < SLOTS) return this.slots[slot % SLOTS]!
       Atomics.add(control, BLOCKED, 1)
-      Atomics.wait(control, READ, read)
+      // A ring may be closed just before the wait begins: then nobody ends it.
+      Atomics.wait(control, READ, read, LOOK_EVERY)
       Atomics.sub(control, BLOCKED, 1)
     }
   }

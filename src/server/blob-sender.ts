@@ -60,6 +60,11 @@ export class BlobSender {
 }
 
 async function* goOn<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
-  if (!first.done) yield first.value
-  yield* { [Symbol.asyncIterator]: () => rest }
+  try {
+    if (!first.done) yield first.value
+    yield* { [Symbol.asyncIterator]: () => rest }
+  } finally {
+    // Also where who takes it is gone before the second piece.
+    await rest.return?.()
+  }
 }
