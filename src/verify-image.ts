@@ -54,7 +54,7 @@ async function checkPlace(place: Place, run: Run, findings: Findings): Promise<v
   if (archive === undefined) return
   if (archive.isLayout) {
     const { OciArchive } = await import('./blob-stores/oci-archive.js')
-    const store = await findings.attempt('', () => OciArchive.read(place.name, held.archive, run.signal))
+    const store = await findings.attempt('', () => OciArchive.read(place.name, archive.file.path, run.signal))
     if (store !== undefined) {
       context.onEnd(() => store.close())
       await checkStore(store)

@@ -34,13 +34,6 @@ export class Helping {
     this.jobs.delete(job)
   }
 
-  /** How many help. */
-  get count(): number {
-    let count = 0
-    for (const helpers of this.jobs.values()) count += helpers.count
-    return count
-  }
-
   get isWanted(): boolean {
     return this.neediest() !== undefined
   }
@@ -74,10 +67,6 @@ export class Helpers {
 
   constructor(private readonly job: Job) {
     this.failed.catch(() => {})
-  }
-
-  get count(): number {
-    return this.under.size
   }
 
   /** Milliseconds of work for each thread; 0 when no more are of use. */

@@ -1,7 +1,7 @@
 /**
- * The Piscina pool behind a build. Checksum passes of all layers wait in one queue, bounded by p-limit: as many
- * run as the pool has threads, and one less while the streaming pass needs a thread. That one always finds it
- * free, because what it waits for is the end of a checksum pass.
+ * Who gets a thread of the Piscina pool behind a build (`worker-threads`). Checksum passes of all layers wait in one queue, bounded by p-limit: as many
+ * run as the pool has threads, and one less while the streaming pass needs a thread. That one always finds one
+ * free, because what it waits for is the end of a checksum pass; one that helps ends with the part that it has.
  *
  * A turn that finds nothing queued helps the thread that has the most left to do: to compress a blob, to read what another
  * hashes, or what is streamed; until that is done or a pass needs the thread. So one large layer keeps all threads busy.
@@ -9,9 +9,7 @@
  * Threads start when the first passes, which are done on this thread, turn out not to be small.
  */
 import { setImmediate } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
-import type { Piscina } from 'piscina'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
 import type { PieceMemory } from '../layers/pieces.js'
 import { isShared } from '../layers/production.js'
@@ -22,6 +20,7 @@ import { CLOSED, READ } from '../ring/layout.js'
 import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
 import { compressing, createPiecesFor, reading, Spare, sizeToCompress, spareRings } from './jobs.js'
+import { WorkerThreads } from './worker-threads.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
 type Output<K extends keyof Tasks> = Tasks[K]['output']
@@ -35,9 +34,6 @@ interface QueuedPass {
   settle(reply: Reply<Output<Pass>>): void
 }
 
-/** One file of CommonJS (`bundle.mjs`). */
-const WORKER = fileURLToPath(new URL('../../workers/layer.cjs', import.meta.url))
-
 /**
  * From so many threads on others help to stream. With two, this one and the reader have a core, and a helper is in their
  * way (80 % in the last layer: 4.3 s in place of 3.9 s).
@@ -45,7 +41,7 @@ const WORKER = fileURLToPath(new URL('../../workers/layer.cjs', import.meta.url)
 const ENOUGH = 3
 
 export class LayerPool {
-  private piscina: Promise<Piscina> | undefined
+  private readonly threads: WorkerThreads
   private readonly limit = pLimit(1)
   private readonly queue: QueuedPass[] = []
   /** Passes that everything will wait for: begun beside the others, not behind them. */
@@ -55,8 +51,6 @@ export class LayerPool {
   private readonly pieces: Spare<PieceMemory>
   private readonly rings = spareRings()
   private productions = 0
-  /** Tasks that threads have, or wait for one. */
-  private asked = 0
   private readonly here = new Here()
   private streaming = 0
 
@@ -67,41 +61,24 @@ export class LayerPool {
    * @param onWork told of each task but the smallest; does not throw
    */
   constructor(
-    private readonly threads: number,
+    threads: number,
     private readonly signal: AbortSignal,
-    private readonly worker = WORKER,
+    worker?: string,
     private readonly onWork: OnWork = () => {},
   ) {
+    this.threads = new WorkerThreads(threads, signal, worker)
     this.pieces = new Spare(() => createPiecesFor(threads))
   }
 
   get isStarted(): boolean {
-    return this.piscina !== undefined
+    return this.threads.isStarted
   }
 
   /** Has threads start, since there is more to do than this one should. */
   start(): void {
-    if (this.piscina !== undefined) return
-    this.piscina = handled(this.startThreads())
+    if (this.isStarted) return
+    this.threads.start()
     this.bound()
-  }
-
-  private async startThreads(): Promise<Piscina> {
-    const { Piscina } = await import('piscina')
-    const piscina = new Piscina({
-      filename: this.worker,
-      // A worker that looks up no task while it starts would look for it as an ES module too.
-      name: 'checksum',
-      // None but for tasks: Piscina would replace a thread that was stopped, even after all were to end.
-      minThreads: 0,
-      maxThreads: this.threads,
-      // Workers stay until the build ends; their number grows only when tasks wait.
-      idleTimeout: Number.POSITIVE_INFINITY,
-      recordTiming: false,
-    })
-    // Each task tells of its own failure; what is left are results that nobody waits for once it is closed.
-    piscina.on('error', () => {})
-    return piscina
   }
 
   /**
@@ -180,7 +157,7 @@ export class LayerPool {
   private async runOnThread(pass: AnyPass): Promise<Reply<Output<Pass>>> {
     if (pass.kind === 'hashTogether')
       return this.withHelp(reading(pass.input), () => this.ask(pass.kind, pass.input))
-    const size = this.threads === 1 ? 0 : sizeToCompress(pass)
+    const size = this.threads.most === 1 ? 0 : sizeToCompress(pass)
     if (pass.kind !== 'blob' || size === 0) return this.ask(pass.kind, pass.input)
     const pieces = this.pieces.take()
     const reply = await this.withHelp(compressing(pieces, size), () =>
@@ -241,7 +218,7 @@ export class LayerPool {
   private async streamTogether(input: Input<'stream'>, subject: string): Promise<Output<'stream'>> {
     // A job is announced, also where nobody helps: its parts are then claimed by one thread.
     const job = reading(input)
-    if (this.threads < ENOUGH) return this.run('stream', input, subject)
+    if (this.threads.most < ENOUGH) return this.run('stream', input, subject)
     const helpers = this.helping.add(job)
     try {
       const running = this.run('stream', input, subject)
@@ -264,7 +241,7 @@ export class LayerPool {
   }
 
   private bound(): void {
-    this.limit.concurrency = Math.max(1, this.threads - Math.min(1, this.streaming))
+    this.limit.concurrency = Math.max(1, this.threads.most - Math.min(1, this.streaming))
     if (this.limit.activeCount > this.limit.concurrency) this.helping.dismiss()
   }
 
@@ -281,23 +258,15 @@ export class LayerPool {
     return reply.value
   }
 
-  /** @returns also when a thread died: that as a failed reply */
-  private async ask<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Reply<Output<K>>> {
-    if (kind !== 'help' && ++this.asked > this.threads - this.helping.count) this.helping.dismiss()
-    try {
-      const piscina = await this.piscina!
-      return await piscina.run(input, { name: kind, signal: this.signal })
-    } catch (error) {
-      return { ok: false, error: toWire(this.signal.aborted ? aborted(this.signal.reason) : error) }
-    } finally {
-      if (kind !== 'help') this.asked--
-    }
+  private ask<K extends keyof Tasks>(kind: K, input: Input<K>): Promise<Reply<Output<K>>> {
+    if (kind !== 'help' && !this.threads.isOneFree) this.helping.dismiss()
+    return this.threads.ask(kind, input)
   }
 
   /** Stops all threads, whatever they are doing. */
   async close(): Promise<void> {
     this.limit.clearQueue()
-    await (await this.piscina)?.destroy()
+    await this.threads.close()
   }
 }
 

@@ -2,26 +2,23 @@
  * What a build can have made, on whatever thread: a recipe's digest, its bytes in order, its packed blob in a file.
  * Nothing outside knows what runs in a worker, through the ring, in a batch or on this thread.
  */
-import { rmSync, statSync } from 'node:fs'
-import { attempt, handled, type ImageError } from '../errors.js'
+import { statSync } from 'node:fs'
+import { attempt, type ImageError } from '../errors.js'
 import type { ArchiveCursor } from '../layers/archive.js'
 import type { Audit, AuditTask } from '../layers/audit.js'
 import type { BaseImage } from '../layers/base.js'
 import type { BlobTask } from '../layers/blob.js'
 import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } from '../layers/checksum.js'
-import type { PackedRanges } from '../layers/compressed-ranges.js'
 import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
-import { compressionOf } from '../layers/decompress.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
-import { isWorthCopying } from '../layers/plain-copy.js'
 import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
 import type { Blob, MadeBlob } from '../model/layer.js'
-import { type FileRange, type Range, type Recipe, TO_THE_END } from '../model/recipe.js'
-import { fsPath } from '../python/fs-encoding.js'
+import { type Recipe, TO_THE_END } from '../model/recipe.js'
+import { OpenedArchives } from './opened-archives.js'
 import type { LayerPool } from './pool.js'
 import { type Planned, Streamer } from './streamer.js'
 
@@ -56,11 +53,7 @@ const LARGE_BYTES = 32 << 20
 const SMALL_BYTES = 2 << 20
 
 export class Workshop {
-  /** Of the archives that were opened: what is worth expanding of them when they are compressed. */
-  private readonly layersOf = new Map<string, readonly Range[]>()
-  private readonly expanded = new Map<string, Promise<Plain>>()
-  /** Archives that are read from a plain copy. */
-  private readonly copied = new Map<string, Promise<BaseImage>>()
+  private readonly archives: OpenedArchives
   /**
    * What slices that are closed were in. The garbage collector does not count shared memory: thousands of small blobs, each
    * with buffers of its own, took gigabytes before it came.
@@ -75,50 +68,18 @@ export class Workshop {
     private readonly pool: LayerPool,
     readonly threads: number,
     readonly makeFile: () => string,
-  ) {}
-
-  /** Opens an archive of an image; of one that is copied there is one copy, however often it is opened. @throws ImageError IMAGE_INVALID */
-  async openBase(path: string): Promise<BaseImage> {
-    if (!isWorthCopying(compressionOf(path))) return this.openInto(path)
-    const key = keyOf({ path, fingerprint: fingerprintOf(statSync(fsPath(path))) })
-    let opening = this.copied.get(key)
-    if (opening === undefined) {
-      const into = this.fileForCopy()
-      opening = this.openInto(path, into)
-      this.copied.set(key, opening)
-      opening.catch(() => {
-        this.copied.delete(key)
-        if (into !== undefined) rmSync(into, { force: true })
-      })
-    }
-    return opening
+  ) {
+    this.archives = new OpenedArchives(pool, makeFile)
   }
 
-  /** None where none can be made: a copy saves time alone. */
-  private fileForCopy(): string | undefined {
-    try {
-      return this.makeFile()
-    } catch {
-      return undefined
-    }
+  /** Opens an archive of an image. @throws ImageError IMAGE_INVALID */
+  openBase(path: string): Promise<BaseImage> {
+    return this.archives.openBase(path)
   }
 
-  private async openInto(path: string, into?: string): Promise<BaseImage> {
-    const base = await this.pool.run('openBase', { path, into }, path)
-    this.layersOf.set(
-      keyOf(base.file),
-      base.layers.map(({ range }) => range),
-    )
-    return base
-  }
-
-  /** Opens an archive with all its images. @throws ImageError BASE_INVALID for what is no archive of images */
-  async openArchive(path: string): Promise<WholeArchive> {
-    const into = isWorthCopying(compressionOf(path)) ? this.fileForCopy() : undefined
-    const archive = await this.pool.run('openArchive', { path, into }, path)
-    const ranges = archive.images.flatMap(({ layers }) => layers.map(({ range }) => range))
-    this.layersOf.set(keyOf(archive.file), ranges)
-    return archive
+  /** Opens an archive with all its images. @throws ImageError IMAGE_INVALID for what is no archive of images */
+  openArchive(path: string): Promise<WholeArchive> {
+    return this.archives.openAll(path)
   }
 
   openCustomisation(directory: string, subject: string): Promise<CustomisationLayer> {
@@ -201,7 +162,7 @@ export class Workshop {
     let last: Promise<unknown> = Promise.resolve()
     const read = async (start: number, length: number): Promise<Uint8Array> => {
       const into = buffers[count++ % buffers.length]!.subarray(0, length)
-      const plain = await this.plain(recipe, subject)
+      const plain = await this.archives.plain(recipe, subject)
       if (cursor !== undefined && cursor.offset > start) cursor = undefined
       cursor = await this.pool.run('slice', { recipe: plain, start, into, cursor }, subject)
       return into
@@ -220,41 +181,6 @@ export class Workshop {
 
   /** Several layers of one compressed file are read in any order: it is expanded once for all of them. */
   private async readable(recipe: Recipe, subject: string): Promise<Recipe> {
-    return recipe.kind === 'range' && recipe.range.offset > 0 ? this.plain(recipe, subject) : recipe
+    return recipe.kind === 'range' && recipe.range.offset > 0 ? this.archives.plain(recipe, subject) : recipe
   }
-
-  private async plain(recipe: Recipe, subject: string): Promise<Recipe> {
-    if (recipe.kind === 'store' || recipe.compression === 'none') return recipe
-    let expanding = this.expanded.get(keyOf(recipe))
-    if (expanding === undefined) {
-      expanding = handled(this.expand(recipe, subject))
-      this.expanded.set(keyOf(recipe), expanding)
-    }
-    const { file, offsets } = await expanding
-    return { ...file, range: { offset: offsets.get(recipe.range.offset)!, size: recipe.range.size } }
-  }
-
-  private async expand(file: FileRange, subject: string): Promise<Plain> {
-    const { path, fingerprint, compression, range } = file
-    const ranges = [...(this.layersOf.get(keyOf(file)) ?? [range])]
-    const into = this.makeFile()
-    const task = { path, fingerprint, compression: compression as PackedRanges['compression'], ranges, into }
-    const expanded = await this.pool.run('expand', task, subject)
-    return {
-      file: { kind: 'range', path: into, fingerprint: expanded.fingerprint, compression: 'none' },
-      offsets: new Map(ranges.map(({ offset }, i) => [offset, expanded.ranges[i]!.offset])),
-    }
-  }
-}
-
-/** A file that was replaced is another one. */
-function keyOf({ path, fingerprint }: Pick<FileRange, 'path' | 'fingerprint'>): string {
-  return [path, ...Object.values(fingerprint)].join('\0')
-}
-
-/** What a compressed file was expanded into. */
-interface Plain {
-  file: Omit<FileRange, 'range'>
-  /** Where in it a range lies, by where it lay. */
-  offsets: ReadonlyMap<number, number>
 }

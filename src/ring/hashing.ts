@@ -120,7 +120,10 @@ export class HashingParts {
 /** Milliseconds. */
 const SOON = 0.3
 
-/** Ends a production: who waits for a part that nobody fills any more no longer does, and who fills parts stops. */
+/**
+ * Ends a production: who waits for a part that nobody fills any more no longer does, and who fills parts stops. Slots that
+ * were filled and not taken are lost.
+ */
 export function forsake({ control }: RingMemory): void {
   Atomics.store(control, CLOSED, 1)
   Atomics.notify(control, READ)

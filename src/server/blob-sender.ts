@@ -42,8 +42,8 @@ export class BlobSender {
     if (request.method === 'HEAD') return void response.writeHead(status, head).end()
     if (this.underWay >= MAX_BLOBS) return tooMany(response, `${MAX_BLOBS} blobs are on their way already`)
     this.underWay++
+    const pieces = blob.bytes(start, end)[Symbol.asyncIterator]()
     try {
-      const pieces = blob.bytes(start, end)[Symbol.asyncIterator]()
       // What is found to be wrong at once can still be told.
       const first = await pieces.next()
       response.writeHead(status, head)
@@ -55,16 +55,13 @@ export class BlobSender {
       throw error
     } finally {
       this.underWay--
+      // Who takes it may be gone before the second piece.
+      await pieces.return?.()
     }
   }
 }
 
 async function* goOn<T>(first: IteratorResult<T>, rest: AsyncIterator<T>): AsyncGenerator<T> {
-  try {
-    if (!first.done) yield first.value
-    yield* { [Symbol.asyncIterator]: () => rest }
-  } finally {
-    // Also where who takes it is gone before the second piece.
-    await rest.return?.()
-  }
+  if (!first.done) yield first.value
+  yield* { [Symbol.asyncIterator]: () => rest }
 }

@@ -18,7 +18,7 @@ export async function openDockerArchive(name: string, path: string, context: Arc
   const base = await context.workshop.openBase(path)
   if (!base.needsLayout) return imageOf(base, context.workshop)
   const { openLayoutArchive } = await import('./layout-archive.js')
-  return openLayoutArchive(name, path, base, context)
+  return openLayoutArchive(name, base, context)
 }
 
 function imageOf({ layers, config, names, mtime, file }: BaseImage, workshop: Workshop): Image {

@@ -21,11 +21,11 @@ export interface ArchiveContext {
 /** The image that manifest.json lists; where there is no such list, the layout's own. @throws ImageError IMAGE_INVALID */
 export async function openLayoutArchive(
   name: string,
-  path: string,
-  { config, names }: BaseImage,
+  { file, config, names }: BaseImage,
   { workshop, signal, onEnd }: ArchiveContext,
 ): Promise<Image> {
-  const store = await OciArchive.read(name, path, signal)
+  // What was compressed as a whole is there as a plain copy by now.
+  const store = await OciArchive.read(name, file.path, signal)
   onEnd(() => store.close())
   const reference = config.length === 0 ? undefined : await manifestWith(digestOf(config), store)
   return openStoredImage(store, reference, names, workshop, signal)

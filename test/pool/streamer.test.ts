@@ -8,6 +8,7 @@ import { ImageError } from '../../src/errors.js'
 import { digestOf } from '../../src/model/digest.js'
 import type { Recipe } from '../../src/model/recipe.js'
 import { type Planned, type Produce, Streamer } from '../../src/pool/streamer.js'
+import { forsake } from '../../src/ring/hashing.js'
 import { RingWriter } from '../../src/ring/writer.js'
 import { rangeOf } from '../support/range-of.js'
 import { scratchDirectory } from '../support/scratch.js'
@@ -183,6 +184,23 @@ describe('failures', () => {
     })
     await assert.rejects(reading, changed)
     assert.equal(text, 'whole')
+  })
+
+  test('of a later layer, which take the slots of one before it along, are told as they are', async () => {
+    const streamer = new Streamer(async ({ recipes, ring, slot }) => {
+      const [name] = recipes.map(nameOf)
+      const writer = new RingWriter(ring, slot)
+      if (name === 'first') writer.accept(writer.lend().write('first'))
+      else {
+        forsake(ring)
+        throw changed
+      }
+      return undefined
+    })
+    const [first, second] = [layer('first'), { ...layer('second'), isHashed: true }]
+    const queued = [first, second].map((planned) => streamer.enqueue(Promise.resolve(planned)))
+    while (!queued.every(({ done }) => done)) await setImmediate()
+    await assert.rejects(read(streamer, queued[0]!, first), changed)
   })
 
   test('that are no ImageError become one', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
@@ -31,6 +31,23 @@ test('a compressed base has one plain copy, however often it is opened, and anot
   )
   write('another')
   assert.equal((await workshop.openBase(base)).file.path, join(root, 'copy 2'))
+  await pool.close()
+})
+
+test('of a compressed base that is damaged no copy stays', async () => {
+  const pool = new LayerPool(1, new AbortController().signal)
+  const copy = join(root, 'of a damaged one')
+  const workshop = new Workshop(pool, 1, () => {
+    writeFileSync(copy, '')
+    return copy
+  })
+  const damaged = join(root, 'damaged')
+  const whole = Buffer.concat([block({ name: 'l', data: 'x'.repeat(5000) }), ending(['l'])])
+  writeFileSync(damaged, gzipSync(whole).subarray(0, -9))
+  for (const _ of [1, 2]) {
+    await assert.rejects(workshop.openBase(damaged), { name: 'ImageError', message: /damaged/ })
+    assert.equal(existsSync(copy), false)
+  }
   await pool.close()
 })
 

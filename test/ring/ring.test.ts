@@ -4,7 +4,15 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import { createRing, filledOf, type RingMemory, SLOT_BYTES, SLOTS } from '../../src/ring/layout.js'
+import {
+  BLOCKED,
+  CLOSED,
+  createRing,
+  filledOf,
+  type RingMemory,
+  SLOT_BYTES,
+  SLOTS,
+} from '../../src/ring/layout.js'
 import { RingReader } from '../../src/ring/reader.js'
 import { RingWriter } from '../../src/ring/writer.js'
 import { SRC } from '../support/program.js'
@@ -102,6 +110,17 @@ describe('on two threads', () => {
       reader.release()
     }
     assert.deepEqual(await said, ['done'])
+    await worker.terminate()
+  })
+
+  test('a producer whose wait begins just as the ring is closed is not forgotten', async () => {
+    const ring = createRing()
+    const worker = startWriter(ring, SLOTS + 1)
+    const said = once(worker, 'message')
+    while (ring.control[BLOCKED] === 0) await setImmediate()
+    // As if the notice had come too early.
+    Atomics.store(ring.control, CLOSED, 1)
+    assert.deepEqual(await said, ['ABORTED'])
     await worker.terminate()
   })
 
