@@ -38,9 +38,9 @@ export async function produceAlone(
   return hashing?.digest()
 }
 
-/** Whether several threads can produce it at once. */
-export function isShared({ recipes }: Pick<Production, 'recipes'>): boolean {
-  return recipes.every(({ kind }) => kind === 'store')
+/** Whether several threads can produce it at once: not where the one that reads takes the digest. */
+export function isShared({ recipes }: Pick<Production, 'recipes'>, isHashed: boolean): boolean {
+  return !isHashed && recipes.every(({ kind }) => kind === 'store')
 }
 
 /**

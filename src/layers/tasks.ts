@@ -92,7 +92,7 @@ export const tasks: { [K in keyof Tasks]: (input: Tasks[K]['input']) => Promise<
     hashTogether: (input) => reply(() => hashTogether(input)),
     stream: ({ isHashed, ...production }) =>
       reply(() =>
-        isShared(production) && !isHashed ? produce(production) : produceAlone(production, isHashed),
+        isShared(production, isHashed) ? produce(production) : produceAlone(production, isHashed),
       ),
     slice: (input) => reply(() => writeSlice(input)),
     blob: ({ pieces, ...task }) => reply(() => writeBlob(task, pieces)),

@@ -1,6 +1,6 @@
 /** The archives that were opened, and the plain files in which what is compressed in them can be read in any order. */
 import { rmSync, statSync } from 'node:fs'
-import { handled } from '../errors.js'
+import { attempt, handled } from '../errors.js'
 import type { BaseImage } from '../layers/base.js'
 import type { PackedRanges } from '../layers/compressed-ranges.js'
 import { compressionOf } from '../layers/decompress.js'
@@ -27,26 +27,26 @@ export class OpenedArchives {
   /** Opens an archive of an image; of one that is copied there is one copy, however often it is opened. @throws ImageError IMAGE_INVALID */
   async openBase(path: string): Promise<BaseImage> {
     if (!isWorthCopying(compressionOf(path))) return this.openInto(path)
-    const key = keyOf({ path, fingerprint: fingerprintOf(statSync(fsPath(path))) })
+    const about = `${path}: cannot be read`
+    const stats = attempt('IMAGE_INVALID', about, () => statSync(fsPath(path)))
+    const key = keyOf({ path, fingerprint: fingerprintOf(stats) })
     let opening = this.copied.get(key)
     if (opening === undefined) {
-      const into = this.fileForCopy()
-      opening = this.openInto(path, into)
+      opening = this.withCopy((into) => this.openInto(path, into))
       this.copied.set(key, opening)
-      opening.catch(() => {
-        this.copied.delete(key)
-        if (into !== undefined) rmSync(into, { force: true })
-      })
+      opening.catch(() => this.copied.delete(key))
     }
     return opening
   }
 
-  /** None where none can be made: a copy saves time alone. */
-  private fileForCopy(): string | undefined {
+  /** @param open takes a file for a copy, where one can be made: it saves time alone. The file goes when it fails */
+  private async withCopy<T>(open: (into: string | undefined) => Promise<T>): Promise<T> {
+    const into = quietly(this.makeFile)
     try {
-      return this.makeFile()
-    } catch {
-      return undefined
+      return await open(into)
+    } catch (error) {
+      if (into !== undefined) quietly(() => rmSync(into))
+      throw error
     }
   }
 
@@ -61,8 +61,8 @@ export class OpenedArchives {
 
   /** Opens an archive with all its images. @throws ImageError IMAGE_INVALID for what is no archive of images */
   async openAll(path: string): Promise<WholeArchive> {
-    const into = isWorthCopying(compressionOf(path)) ? this.fileForCopy() : undefined
-    const archive = await this.pool.run('openArchive', { path, into }, path)
+    const open = (into?: string): Promise<WholeArchive> => this.pool.run('openArchive', { path, into }, path)
+    const archive = await (isWorthCopying(compressionOf(path)) ? this.withCopy(open) : open())
     const ranges = archive.images.flatMap(({ layers }) => layers.map(({ range }) => range))
     this.layersOf.set(keyOf(archive.file), ranges)
     return archive
@@ -103,4 +103,12 @@ interface Plain {
   file: Omit<FileRange, 'range'>
   /** Where in it a range lies, by where it lay. */
   offsets: ReadonlyMap<number, number>
+}
+
+function quietly<T>(run: () => T): T | undefined {
+  try {
+    return run()
+  } catch {
+    return undefined
+  }
 }

@@ -207,7 +207,7 @@ export class LayerPool {
     this.streaming++
     this.bound()
     try {
-      if (input.isHashed || !isShared(input)) return await this.run('stream', input, subject)
+      if (!isShared(input, input.isHashed)) return await this.run('stream', input, subject)
       return await this.streamTogether(input, subject)
     } finally {
       this.streaming--

@@ -118,7 +118,9 @@ export class Streamer {
       batch = this.takeBatch(first)
       for (const { production } of batch.slice(0, -1)) production.finished = Promise.resolve()
       const planned = batch.map((it) => it.planned!)
-      if (this.closed === undefined && this.failed === undefined)
+      // Threads of what failed may still be at the ring.
+      if (this.failed !== undefined) throw this.failed
+      if (this.closed === undefined)
         digest = await this.produce(this.production(planned), planned[0]!.isHashed === true)
     } catch (thrown) {
       error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
@@ -182,9 +184,7 @@ export class Streamer {
       if (this.closed !== undefined) throw this.closed
       const bytes = this.reader.peek()
       if (bytes === undefined) {
-        // What fails in a layer may take the slots of those before it along.
-        if (production.done) await setImmediate()
-        if (production.done) throw production.error ?? this.failed ?? tooFew(size, size - left)
+        if (production.done) throw production.error ?? tooFew(size, size - left)
         await this.reader.filled()
         continue
       }

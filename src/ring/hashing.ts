@@ -6,6 +6,7 @@ import {
   filledOf,
   fillSlot,
   isFilled,
+  LOOK_EVERY,
   lengthOf,
   READ,
   type RingMemory,
@@ -105,7 +106,7 @@ export class HashingParts {
   }
 
   /** @returns whether the slot that is hashed next is filled */
-  private awaitFilled(milliseconds?: number): boolean {
+  private awaitFilled(milliseconds = LOOK_EVERY): boolean {
     const { control, hashed } = this
     const at = filledOf(hashed)
     Atomics.store(control, STARVED, 1)
@@ -120,18 +121,11 @@ export class HashingParts {
 /** Milliseconds. */
 const SOON = 0.3
 
-/**
- * Ends a production: who waits for a part that nobody fills any more no longer does, and who fills parts stops. Slots that
- * were filled and not taken are lost.
- */
+/** Ends a production: who waits for a part that nobody fills any more no longer does, and who fills parts stops. */
 export function forsake({ control }: RingMemory): void {
   Atomics.store(control, CLOSED, 1)
   Atomics.notify(control, READ)
-  for (let slot = 0; slot < SLOTS; slot++) {
-    // A wait that is about to begin finds another value.
-    Atomics.store(control, filledOf(slot), -1)
-    Atomics.notify(control, filledOf(slot))
-  }
+  for (let slot = 0; slot < SLOTS; slot++) Atomics.notify(control, filledOf(slot))
 }
 
 /** One for the thread. */

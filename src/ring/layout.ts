@@ -26,9 +26,12 @@ export const LEAVE = 4
 /** How many threads wait for a free slot, and whether who takes slots waits for a filled one: to wake nobody costs, too. */
 export const BLOCKED = 5
 export const STARVED = 6
-/** For each slot, the number that it had when it was filled last, and 1. */
+/** For each slot, the number that it had when it was filled last, and 1; then, how many of its bytes are filled. */
 const FILLED = 7
-const WORDS = FILLED
+const LENGTH = FILLED + SLOTS
+
+/** Milliseconds after which who waits looks again: a ring may be closed just before a wait begins, and then nobody ends it. */
+export const LOOK_EVERY = 500
 
 /** What is handed between threads. */
 export interface RingMemory {
@@ -38,14 +41,14 @@ export interface RingMemory {
 
 export function createRing(): RingMemory {
   return {
-    control: new Int32Array(new SharedArrayBuffer((WORDS + 2 * SLOTS) * 4)),
+    control: new Int32Array(new SharedArrayBuffer((LENGTH + SLOTS) * 4)),
     slots: new Uint8Array(new SharedArrayBuffer(SLOTS * SLOT_BYTES)),
   }
 }
 
 /** Of a slot's bytes, how many are filled: index into the control words. */
 export function lengthOf(slot: number): number {
-  return WORDS + SLOTS + (slot % SLOTS)
+  return LENGTH + (slot % SLOTS)
 }
 
 export function filledOf(slot: number): number {

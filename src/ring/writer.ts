@@ -5,6 +5,7 @@ import {
   CLOSED,
   fillSlot,
   LEAVE,
+  LOOK_EVERY,
   READ,
   type RingMemory,
   SLOT_BYTES,
@@ -12,9 +13,6 @@ import {
   slotBuffers,
 } from './layout.js'
 import type { Part, Parts } from './parts.js'
-
-/** Milliseconds. */
-const LOOK_EVERY = 500
 
 /** Fills slots, each of which one thread alone may fill. */
 export class SlotFiller {
@@ -38,7 +36,6 @@ export class SlotFiller {
       const read = Atomics.load(control, READ)
       if (slot - read < SLOTS) return this.slots[slot % SLOTS]!
       Atomics.add(control, BLOCKED, 1)
-      // A ring may be closed just before the wait begins: then nobody ends it.
       Atomics.wait(control, READ, read, LOOK_EVERY)
       Atomics.sub(control, BLOCKED, 1)
     }

@@ -186,10 +186,12 @@ describe('failures', () => {
     assert.equal(text, 'whole')
   })
 
-  test('of a later layer, which take the slots of one before it along, are told as they are', async () => {
+  test('of a layer leave those before it whole, and those behind it are not begun', async () => {
+    const begun: string[] = []
     const streamer = new Streamer(async ({ recipes, ring, slot }) => {
       const [name] = recipes.map(nameOf)
       const writer = new RingWriter(ring, slot)
+      begun.push(name!)
       if (name === 'first') writer.accept(writer.lend().write('first'))
       else {
         forsake(ring)
@@ -197,10 +199,12 @@ describe('failures', () => {
       }
       return undefined
     })
-    const [first, second] = [layer('first'), { ...layer('second'), isHashed: true }]
-    const queued = [first, second].map((planned) => streamer.enqueue(Promise.resolve(planned)))
+    const layers = [layer('first'), { ...layer('second'), isHashed: true }, layer('third')]
+    const queued = layers.map((planned) => streamer.enqueue(Promise.resolve(planned)))
     while (!queued.every(({ done }) => done)) await setImmediate()
-    await assert.rejects(read(streamer, queued[0]!, first), changed)
+    assert.equal(await read(streamer, queued[0]!, layers[0]!), 'first')
+    for (const i of [1, 2]) await assert.rejects(read(streamer, queued[i]!, layers[i]!), changed)
+    assert.deepEqual(begun, ['first', 'second'])
   })
 
   test('that are no ImageError become one', async () => {

@@ -1,7 +1,7 @@
 /** Large layers that several threads read: the same bytes as one thread's, and every failure is told. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -46,14 +46,16 @@ const task: ChecksumTask = makePaths()
 const alone = checksumLayer(task)
 const recipe: StoreRecipe = { kind: 'store', plan: alone.plan, owner: OWNER }
 
+/** @param run is given the tasks that threads have done, too */
 async function withPool<T>(
   threads: number,
-  run: (pool: LayerPool) => Promise<T>,
+  run: (pool: LayerPool, done: readonly string[]) => Promise<T>,
   worker?: string,
 ): Promise<T> {
-  const pool = new LayerPool(threads, SIGNAL, worker)
+  const done: string[] = []
+  const pool = new LayerPool(threads, SIGNAL, worker, (task) => done.push(task))
   try {
-    return await run(pool)
+    return await run(pool, done)
   } finally {
     await pool.close()
   }
@@ -78,11 +80,12 @@ async function streamed(
 describe('a large layer', () => {
   for (const threads of [1, 2, 3, 5])
     test(`has the digest that one thread finds, with ${threads}`, () =>
-      withPool(threads, async (pool) => {
+      withPool(threads, async (pool, done) => {
         const found = await Promise.all(['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name)))
         assert.deepEqual(found, [alone.diffId, alone.diffId])
         // Its memory is used again.
         assert.equal(await pool.hashTogether(recipe, alone.size, 'c'), alone.diffId)
+        assert.equal(done.includes('help'), threads > 1)
       }))
 
   test('is found to be one when it is walked, and has the same checksum', () =>
@@ -110,7 +113,12 @@ describe('a failure', () => {
   test('of a thread that helps to hash is made up for', () =>
     withPool(
       3,
-      async (pool) => assert.equal(await pool.hashTogether(recipe, alone.size, 'layer'), alone.diffId),
+      async (pool) => {
+        const mark = join(root, 'helped')
+        process.env.FORSAKEN = mark
+        assert.equal(await pool.hashTogether(recipe, alone.size, 'layer'), alone.diffId)
+        assert.equal(existsSync(mark), true)
+      },
       FORSAKING,
     ))
 
