@@ -1,7 +1,8 @@
 /** A compressed archive as a plain file, within bounds of memory and disk. */
-import { closeSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync } from 'node:fs'
 import { attempt, checkAborted, ImageError, systemReason } from '../errors.js'
 import { openRegularHandle } from '../files/open-regular.js'
+import { isZero, writeAll } from '../files/sparse.js'
 import { decompress, detectCompression } from '../layers/decompress.js'
 
 /** Bytes that a compressed archive may expand to; zeros take no room. The largest images known have a half of it. */
@@ -47,15 +48,4 @@ async function* readable(pieces: AsyncIterable<Uint8Array>, name: string): Async
       cause: error,
     })
   }
-}
-
-function writeAll(fd: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(fd, bytes, done, bytes.length - done, offset + done)
-}
-
-const ZEROS = Buffer.alloc(1 << 20)
-
-function isZero(bytes: Uint8Array): boolean {
-  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0
 }

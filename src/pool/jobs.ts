@@ -12,7 +12,7 @@ import {
 import type { Production } from '../layers/production.js'
 import type { AnyPass } from '../layers/tasks.js'
 import { forsake } from '../ring/hashing.js'
-import { createRing, LEAVE, type RingMemory } from '../ring/layout.js'
+import { LEAVE } from '../ring/layout.js'
 import { announceParts, PART_BYTES, unclaimedBytes } from '../ring/parts.js'
 import type { Job } from './helping.js'
 
@@ -70,23 +70,4 @@ export function reading(production: Production): Job {
     dismiss: () => Atomics.store(ring.control, LEAVE, 1),
     forsake: () => forsake(ring),
   }
-}
-
-/** Memory that is used again, since to take it anew costs more than to use it. */
-export class Spare<T> {
-  private readonly free: T[] = []
-
-  constructor(private readonly make: () => T) {}
-
-  take(): T {
-    return this.free.pop() ?? this.make()
-  }
-
-  giveBack(it: T): void {
-    this.free.push(it)
-  }
-}
-
-export function spareRings(): Spare<RingMemory> {
-  return new Spare(createRing)
 }

@@ -16,10 +16,11 @@ import { isShared } from '../layers/production.js'
 import type { AnyPass, Pass, Reply, Tasks, ThreadWork } from '../layers/tasks.js'
 import type { Digest } from '../model/digest.js'
 import type { StoreRecipe } from '../model/recipe.js'
-import { CLOSED, READ } from '../ring/layout.js'
+import { CLOSED, createRing, READ } from '../ring/layout.js'
 import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
-import { compressing, createPiecesFor, reading, Spare, sizeToCompress, spareRings } from './jobs.js'
+import { compressing, createPiecesFor, reading, sizeToCompress } from './jobs.js'
+import { Spare } from './spare.js'
 import { WorkerThreads } from './worker-threads.js'
 
 type Input<K extends keyof Tasks> = Tasks[K]['input']
@@ -49,7 +50,7 @@ export class LayerPool {
   private running = 0
   private readonly helping = new Helping()
   private readonly pieces: Spare<PieceMemory>
-  private readonly rings = spareRings()
+  private readonly rings = new Spare(createRing)
   private productions = 0
   private readonly here = new Here()
   private streaming = 0

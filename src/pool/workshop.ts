@@ -20,6 +20,7 @@ import type { Blob, MadeBlob } from '../model/layer.js'
 import { type Recipe, TO_THE_END } from '../model/recipe.js'
 import { OpenedArchives } from './opened-archives.js'
 import type { LayerPool } from './pool.js'
+import { Spare } from './spare.js'
 import { type Planned, Streamer } from './streamer.js'
 
 /** A layer's bytes: given once, when the layers queued before it have given theirs. @returns their digest, where it was asked for */
@@ -58,7 +59,9 @@ export class Workshop {
    * What slices that are closed were in. The garbage collector does not count shared memory: thousands of small blobs, each
    * with buffers of its own, took gigabytes before it came.
    */
-  private readonly spareBuffers: Uint8Array[][] = []
+  private readonly buffers = new Spare(() =>
+    [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES))),
+  )
 
   /**
    * @param threads how many layers are worth having on their way at once
@@ -155,8 +158,7 @@ export class Workshop {
   }
 
   slices(recipe: Recipe, subject: string): Slices {
-    const buffers =
-      this.spareBuffers.pop() ?? [0, 1, 2].map(() => new Uint8Array(new SharedArrayBuffer(SLICE_BYTES)))
+    const buffers = this.buffers.take()
     let cursor: ArchiveCursor | undefined
     let count = 0
     let last: Promise<unknown> = Promise.resolve()
@@ -167,7 +169,7 @@ export class Workshop {
       cursor = await this.pool.run('slice', { recipe: plain, start, into, cursor }, subject)
       return into
     }
-    const giveBack = (): void => void this.spareBuffers.push(buffers)
+    const giveBack = (): void => this.buffers.giveBack(buffers)
     return {
       at: (start, length) => {
         const reading = read(start, length)
