@@ -17,7 +17,7 @@ import { scratchDirectory } from '../support/scratch.js'
 
 const root = scratchDirectory()
 const SIGNAL = new AbortController().signal
-const FORSAKING = fileURLToPath(new URL('../support/forsaking-worker.js', import.meta.url))
+const FORSAKING = fileURLToPath(new URL('../../../test/support/forsaking-worker.cjs', import.meta.url))
 const OWNER: Owner = { mtime: 1, uid: 0n, gid: 0n, uname: 'root', gname: 'root' }
 const MIB = 1 << 20
 
