@@ -93,6 +93,11 @@ export class ChecksumPasses {
     return { ...recalled, plan }
   }
 
+  /** Reads a layer and compares it with what was recalled of it. @throws ImageError CACHE_STALE */
+  async confirm(layer: Layer, recalled: Named): Promise<void> {
+    await this.prove(layer, recalled, (await layer.checksum(false)).diffId)
+  }
+
   /**
    * Compares the digest of what was read with the one that names the layer; one that nobody has proven is remembered then.
    * @throws ImageError CACHE_STALE, BASE_INVALID, IMAGE_INVALID, FILE_CHANGED

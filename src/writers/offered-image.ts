@@ -73,8 +73,7 @@ function blobsOf(blobs: readonly ServedBlob[]): Map<Digest, ServedBlob> {
 
 async function offerPlain(layer: Layer, { workshop, passes, verify }: OfferContext): Promise<OfferedLayer> {
   const recalled = await passes.recall(layer)
-  if (recalled !== undefined && verify)
-    await passes.prove(layer, recalled, (await layer.checksum(false)).diffId)
+  if (recalled !== undefined && verify) await passes.confirm(layer, recalled)
   // Most clients have it already, so that one that is known is planned when somebody takes it.
   const passing = recalled ?? (await passes.of(layer))
   const { diffId, size } = passing

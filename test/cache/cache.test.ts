@@ -35,8 +35,9 @@ function run(
   cache: string,
   file = conf,
   env: NodeJS.ProcessEnv = process.env,
+  ...more: string[]
 ): { status: number | null; stderr: string; sha256: string } {
-  const { status, stderr, output } = runCli(file, ['--cache', cache], { env })
+  const { status, stderr, output } = runCli(file, ['--cache', cache, ...more], { env })
   return { status, stderr, sha256: sha256File(output) }
 }
 
@@ -128,9 +129,16 @@ test('damage anywhere is a miss', () => {
   }
 })
 
-test('an entry that is not true fails loudly and is dropped; then the image is right', () => {
-  const cache = join(root, 'untrue')
-  run(cache)
+for (const threads of ['1', '3'])
+  test(`with -j ${threads}, an entry that is not true fails loudly and is dropped; then the image is right`, () => {
+    untrue(threads)
+  })
+
+/** With some threads digests are compared as layers are written, with others beside that. */
+function untrue(threads: string): void {
+  const cache = join(root, `untrue-${threads}`)
+  const runIt = () => run(cache, conf, process.env, '-j', threads)
+  runIt()
   const name = entries(cache)[0]!
   const path = join(cache, SUBDIRECTORY, name)
   const zeros = fromHex('0'.repeat(64))
@@ -140,12 +148,12 @@ test('an entry that is not true fails loudly and is dropped; then the image is r
   ]) {
     const truth = decodeEntry(name, readFileSync(path, 'utf8'))!
     writeFileSync(path, encodeEntry(name, { ...truth, ...change }))
-    const { status, stderr } = run(cache)
+    const { status, stderr } = runIt()
     assert.equal(status, 1)
     assert.match(stderr, /layer of \[.*\]: expected .* as the cache remembers it, found .*\[CACHE_STALE\]/)
-    assert.deepEqual([run(cache).status, run(cache).sha256], [0, expected])
+    assert.deepEqual([runIt().status, runIt().sha256], [0, expected])
   }
-})
+}
 
 test('many at once, and one that is killed', async () => {
   const cache = join(root, 'concurrent')
