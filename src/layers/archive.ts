@@ -9,9 +9,10 @@ import { fsPath } from '../python/fs-encoding.js'
 import { pythonRepr } from '../python/repr.js'
 import { endOfArchiveLength, paddingOf } from '../tar/header.js'
 import { changed, expectSame } from './fingerprint.js'
+import { bytesAt, chunksTo, type Kept } from './kept.js'
 import { headersOf } from './layer-headers.js'
 import type { NarHasher } from './nar.js'
-import { type Entry, Kind, type PlanCursor, readPlan } from './plan.js'
+import { type Entry, Kind, type PlacedEntry, type PlanCursor, readPlan } from './plan.js'
 import { type PartSink, type Sink, SinkWriter } from './sink.js'
 
 export interface ArchiveOptions {
@@ -22,6 +23,8 @@ export interface ArchiveOptions {
   recheck: boolean
   /** Sees every entry, and the contents of files as they are read. */
   nar?: NarHasher | undefined
+  /** Where contents of small files are left, or are taken from in place of the files. */
+  kept?: Kept | undefined
 }
 
 /** A place before a member of an archive. */
@@ -59,7 +62,7 @@ export function writeArchive(
       out.write(headers.encode(entry, path))
       nar?.entry(entry)
       if (entry.kind === Kind.file) copyFile(entry, path, out, options)
-      else if (entry.kind === Kind.directory && recheck) recheckDirectory(entry, path)
+      else if (entry.kind === Kind.directory && recheck) recheckByName(entry, path)
       // A member that goes on behind what is wanted is begun again by who wants that.
       return out.isOver ? false : undefined
     },
@@ -73,14 +76,21 @@ export function writeArchive(
   return { offset, plan: end }
 }
 
-/** The size in bytes of what {@link writeArchive} writes. */
-export function archiveSize(plan: Uint8Array, owner: Owner): number {
+export interface ArchiveSize {
+  /** Bytes. */
+  size: number
+  /** How many chunks of memory keep contents of all its small files. */
+  chunks: number
+}
+
+/** What {@link writeArchive} will write. */
+export function measureArchive(plan: Uint8Array, owner: Owner): ArchiveSize {
   const headers = headersOf(owner)
   let size = headers.storeDirectories.length
-  readPlan(plan, (entry, path) => {
+  const end = readPlan(plan, (entry, path) => {
     size += headers.length(entry, path) + contentLength(entry)
   })
-  return size + endOfArchiveLength(size)
+  return { size: size + endOfArchiveLength(size), chunks: chunksTo(end.place) }
 }
 
 /** The member in which a byte of the archive lies, or the first. @param from a member before it, where one is known */
@@ -113,28 +123,45 @@ function contentLength({ kind, size }: Readonly<Entry>): number {
 // A file may have become a symlink, or a fifo that nobody writes to: neither is followed or waited for.
 export const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
-function copyFile(entry: Readonly<Entry>, path: string, out: SinkWriter, options: ArchiveOptions): void {
-  const { recheck, nar } = options
+function copyFile(entry: PlacedEntry, path: string, out: SinkWriter, options: ArchiveOptions): void {
+  const { kept, recheck } = options
+  const { place, size } = entry
+  const bytes = kept && place !== undefined ? bytesAt(kept, place, size) : undefined
+  if (bytes === undefined || !kept!.isFilled) readFile(entry, path, out, options, bytes)
+  else if (!out.skips(size)) {
+    out.write(bytes)
+    if (recheck) recheckByName(entry, path)
+  }
+  out.zeros(paddingOf(size))
+}
+
+/** @param copy where the contents are left, too */
+function readFile(
+  entry: Readonly<Entry>,
+  path: string,
+  out: SinkWriter,
+  { recheck, nar }: ArchiveOptions,
+  copy: Uint8Array | undefined,
+): void {
   const { size } = entry
   let done = out.skip(size)
   // One of no bytes is opened, too: that it can be read, and is the one that was planned.
-  if (done < size || size === 0) {
-    const fd = attemptRead(path, () => openSync(fsPath(path), OPEN_FLAGS))
-    try {
-      for (; done < size; done += out.skip(size - done)) {
-        const room = Math.min(size - done, out.buffer.length - out.at)
-        const count = attemptRead(path, () => readSync(fd, out.buffer, out.at, room, done))
-        if (count === 0) throw changed(pythonRepr(path), `${size} bytes`, `${done}`)
-        nar?.contents(out.buffer.subarray(out.at, out.at + count))
-        done += count
-        out.advance(count)
-      }
-      if (recheck) recheckFile(entry, path, fd)
-    } finally {
-      closeSync(fd)
+  if (done === size && size > 0) return
+  const fd = attemptRead(path, () => openSync(fsPath(path), OPEN_FLAGS))
+  try {
+    for (; done < size; done += out.skip(size - done)) {
+      const room = Math.min(size - done, out.buffer.length - out.at)
+      const count = attemptRead(path, () => readSync(fd, out.buffer, out.at, room, done))
+      if (count === 0) throw changed(pythonRepr(path), `${size} bytes`, `${done}`)
+      nar?.contents(out.buffer.subarray(out.at, out.at + count))
+      copy?.set(out.buffer.subarray(out.at, out.at + count), done)
+      done += count
+      out.advance(count)
     }
+    if (recheck) recheckFile(entry, path, fd)
+  } finally {
+    closeSync(fd)
   }
-  out.zeros(paddingOf(size))
 }
 
 /** @param fd of the file, opened when it was read @throws ImageError FILE_CHANGED when it is not what was planned */
@@ -143,9 +170,11 @@ export function recheckFile(entry: Readonly<Entry>, path: string, fd: number): v
   expectSame(path, entry, stats, pythonRepr)
 }
 
-function recheckDirectory(entry: Readonly<Entry>, path: string): void {
+/** Of directories the size does not count. */
+function recheckByName(entry: Readonly<Entry>, path: string): void {
   const stats = attemptRead(path, () => lstatSync(fsPath(path)))
-  expectSame(path, { ...entry, size: stats.size }, stats, pythonRepr)
+  const isDirectory = entry.kind === Kind.directory
+  expectSame(path, isDirectory ? { ...entry, size: stats.size } : entry, stats, pythonRepr)
 }
 
 export function attemptRead<T>(path: string, read: () => T): T {

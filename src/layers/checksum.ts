@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { type Digest, fromHex } from '../model/digest.js'
 import type { Owner } from '../model/owner.js'
 import type { Recipe } from '../model/recipe.js'
-import { archiveSize, writeArchive } from './archive.js'
+import { type ArchiveSize, measureArchive, writeArchive } from './archive.js'
+import { chunksTo, type KeptMemory } from './kept.js'
 import { NarHasher } from './nar.js'
 import { writeRecipes } from './recipes.js'
 import type { Sink } from './sink.js'
@@ -23,10 +24,8 @@ export interface StorePaths {
   planned?: LayerPlan | undefined
 }
 
-/** What store paths hold, and the size in bytes of their archive. */
-export interface PlannedLayer extends LayerPlan {
-  size: number
-}
+/** What store paths hold, and the size of their archive. */
+export interface PlannedLayer extends LayerPlan, ArchiveSize {}
 
 /** A layer that was found to be so large that its checksum is worth a task of its own. */
 export interface LargeLayer extends PlannedLayer {
@@ -41,12 +40,14 @@ export interface LayerChecksum extends PlannedLayer, Checksum {
 export interface ChecksumTask extends StorePaths {
   /** Whether to compute the NAR hashes of the paths too. */
   nar?: boolean | undefined
+  /** Where contents of small files are left. */
+  memory?: KeptMemory | undefined
 }
 
 /** @throws ImageError as {@link planStorePaths} */
 export function planLayer({ paths, owner, planned }: StorePaths): PlannedLayer {
   const found = planned ?? planStorePaths(paths)
-  return { ...found, size: archiveSize(found.plan, owner) }
+  return { ...found, ...measureArchive(found.plan, owner) }
 }
 
 /** @throws ImageError as {@link planStorePaths} and {@link writeArchive} */
@@ -56,8 +57,10 @@ export function checksumLayer(task: ChecksumTask): LayerChecksum {
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
   const nar = task.nar ? new NarHasher() : undefined
-  writeArchive(plan, task.owner, sink, { recheck: false, nar })
-  return { ...planned, diffId: sink.digest(), size: sink.size, narHashes: nar?.finish() }
+  const kept = task.memory && { memory: task.memory, isFilled: false }
+  const end = writeArchive(plan, task.owner, sink, { recheck: false, nar, kept })
+  const chunks = chunksTo(end.plan.place)
+  return { ...planned, chunks, diffId: sink.digest(), size: sink.size, narHashes: nar?.finish() }
 }
 
 /**

@@ -7,6 +7,7 @@
  * and its depth is all that must be stored of them.
  */
 import { isAscii } from '../python/fs-encoding.js'
+import { hasPlace, placeFrom } from './kept.js'
 
 export const Kind = {
   file: 0,
@@ -87,9 +88,14 @@ export interface PlanCursor {
   at: number
   /** Paths of the directories that are open there, each with its slash. */
   parents: readonly string[]
+  /** Where the places end of the files before it. */
+  place: number
 }
 
-const START: PlanCursor = { at: 0, parents: [] }
+const START: PlanCursor = { at: 0, parents: [], place: 0 }
+
+/** An entry, with where contents of a small file are kept: undefined for other entries. */
+export type PlacedEntry = Readonly<Entry> & { readonly place: number | undefined }
 
 /**
  * Calls `visit` for each entry in order, with its whole path. The entry object is reused: copy what is to
@@ -100,12 +106,12 @@ const START: PlanCursor = { at: 0, parents: [] }
  */
 export function readPlan(
   plan: Uint8Array,
-  visit: (entry: Readonly<Entry>, path: string) => boolean | undefined,
+  visit: (entry: PlacedEntry, path: string) => boolean | undefined,
   from = START,
 ): PlanCursor {
   const parents = [...from.parents]
   const buffer = Buffer.from(plan.buffer, plan.byteOffset, plan.length)
-  const entry: Entry = {
+  const entry: Entry & { place: number | undefined } = {
     kind: 0,
     depth: 0,
     name: '',
@@ -116,8 +122,9 @@ export function readPlan(
     inode: 0,
     mtimeMs: 0,
     ctimeMs: 0,
+    place: undefined,
   }
-  let at = from.at
+  let { at, place } = from
   while (at < buffer.length) {
     const before = at
     entry.kind = buffer[at]! as Kind
@@ -134,10 +141,12 @@ export function readPlan(
     at = textEnd(buffer, nameEnd)
     entry.target = textAt(buffer, nameEnd, at)
     const path = entry.depth === 0 ? entry.name : parents[entry.depth - 1]! + entry.name
-    if (visit(entry, path) === false) return { at: before, parents }
+    entry.place = hasPlace(entry.size) ? placeFrom(place, entry.size) : undefined
+    if (visit(entry, path) === false) return { at: before, parents, place }
+    if (entry.place !== undefined) place = entry.place + entry.size
     if (entry.kind === Kind.directory) parents[entry.depth] = path === '/' ? path : `${path}/`
   }
-  return { at, parents }
+  return { at, parents, place }
 }
 
 /** Bytes of an entry without its texts. */

@@ -7,6 +7,7 @@ import { endParts, Parts } from '../ring/parts.js'
 import { PartWriter, RingWriter } from '../ring/writer.js'
 import { type ArchiveCursor, seekArchive, writeArchive } from './archive.js'
 import { DigestSink, HashingSink } from './checksum.js'
+import type { Kept } from './kept.js'
 import { writeRecipes } from './recipes.js'
 
 /** Archives to be produced, one after the other. */
@@ -21,6 +22,8 @@ export interface Production {
   slot: number
   /** Whether it is checked that files are as they were planned. */
   recheck: boolean
+  /** Of each recipe's small files, where anything is kept. */
+  kept: readonly (Kept | undefined)[]
 }
 
 /**
@@ -49,13 +52,16 @@ export function isShared({ recipes }: Pick<Production, 'recipes'>, isHashed: boo
  * @throws ImageError FILE_CHANGED, FILE_UNREADABLE; ABORTED
  */
 export function produce(production: Production, mayLeave = false): undefined {
-  const { id, recipes, sizes, ring, slot, recheck } = production
+  const { id, recipes, sizes, ring, slot, recheck, kept } = production
   if (mayLeave) comeNear(production)
   const writer = new PartWriter(ring, new Parts(sizes, slot), mayLeave)
   for (let next = writer.next(); next !== undefined; next = writer.next()) {
     const { plan, owner } = storeRecipe(recipes, next)
     const from = seek(production, next, writer.start)
-    latest = { key: `${id} ${next}`, cursor: writeArchive(plan, owner, writer, { recheck }, from) }
+    latest = {
+      key: `${id} ${next}`,
+      cursor: writeArchive(plan, owner, writer, { recheck, kept: kept[next] }, from),
+    }
   }
 }
 
@@ -85,22 +91,23 @@ function storeRecipe(recipes: readonly Recipe[], archive: number): StoreRecipe {
 /**
  * The digest of the one archive of a shared production, which is announced. This thread hashes, and reads what nobody
  * has read.
+ * @returns whether what was hashed is kept, too
  * @throws ImageError FILE_CHANGED, FILE_UNREADABLE
  */
-export function hashTogether(production: Production): Digest {
-  const { recipes, sizes, ring, slot } = production
+export function hashTogether(production: Production): { diffId: Digest; isKept: boolean } {
+  const { recipes, sizes, ring, slot, kept } = production
   const { plan, owner } = storeRecipe(recipes, 0)
   try {
     const sink = new HashingParts(ring, new Parts(sizes, slot), sizes[0]!, slot)
-    writeArchive(plan, owner, sink, { recheck: false })
-    return fromHex(sink.digest())
+    writeArchive(plan, owner, sink, { recheck: false, kept: kept[0] })
+    return { diffId: fromHex(sink.digest()), isKept: true }
   } catch (error) {
     if (!(error instanceof Forsaken)) throw error
     endParts(ring)
-    // What a helper failed with, this thread will, too, unless it is the helper's own.
+    // What a helper failed with, this thread will, too, unless it is the helper's own. One may still be at what is kept.
     const sink = new DigestSink()
     writeArchive(plan, owner, sink, { recheck: false })
-    return sink.digest()
+    return { diffId: sink.digest(), isKept: false }
   } finally {
     endParts(ring)
   }

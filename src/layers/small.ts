@@ -1,7 +1,7 @@
 /** Passes of layers that are so small that whoever asks for them does them sooner than another thread. */
 import { lstatSync } from 'node:fs'
 import { fsPath } from '../python/fs-encoding.js'
-import { archiveSize } from './archive.js'
+import { measureArchive } from './archive.js'
 import { type AnyPass, type Pass, type Reply, type Tasks, tasks } from './tasks.js'
 import { type Budget, OverBudget, planStorePaths } from './walk.js'
 
@@ -18,7 +18,7 @@ export async function runSmall(
   const { input } = pass
   try {
     const planned = input.planned ?? planStorePaths(input.paths, budget)
-    if (input.planned !== undefined && !spend(budget, archiveSize(planned.plan, input.owner)))
+    if (input.planned !== undefined && !spend(budget, measureArchive(planned.plan, input.owner).size))
       return undefined
     return pass.kind === 'plan' ? tasks.plan({ ...input, planned }) : tasks.checksum({ ...input, planned })
   } catch (error) {

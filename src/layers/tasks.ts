@@ -36,7 +36,7 @@ export interface Tasks {
   /** The checksum pass of store paths, but for those that are large. */
   checksum: { input: ChecksumTask & { upTo?: number }; output: LayerChecksum | LargeLayer }
   /** The checksum pass of one large layer, which others may help to read. */
-  hashTogether: { input: Production; output: Digest }
+  hashTogether: { input: Production; output: { diffId: Digest; isKept: boolean } }
   /** The checksum pass of what has a recipe. */
   digest: { input: { recipe: Recipe }; output: Checksum }
   /** The streaming pass: archives into a ring, one after the other; the digest of them all where it is wanted. */

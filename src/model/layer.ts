@@ -17,8 +17,9 @@ export interface Layer {
   /**
    * The checksum pass, once: reads the layer, whatever its diff ID is said to be, unless that was found by reading.
    * @param nar whether NAR hashes are wanted, which decide whether the digest may be remembered
+   * @param keeps whether the layer is to be streamed, once: contents that fit into memory need not be read for that
    */
-  checksum(nar: boolean): Promise<Summed>
+  checksum(nar: boolean, keeps?: boolean): Promise<Summed>
   /** Where it is a blob already, which need not be unpacked to be packed again. */
   readonly stored?: StoredBlob
 }
@@ -52,6 +53,14 @@ export interface Summed extends Plan {
   diffId: Digest
   /** Of each store path, where it was asked for: the NAR hash of what was read, undefined where it has none. */
   narHashes?: readonly (string | undefined)[] | undefined
+  kept?: KeptContents | undefined
+}
+
+/** What a layer's checksum pass has left in memory of the contents of small files: for whoever takes it first, once. */
+export interface KeptContents {
+  /** Chunks of shared memory, the taker's until given back. */
+  take(): readonly Uint8Array[]
+  giveBack(memory: readonly Uint8Array[]): void
 }
 
 /** A name for everything that decides a layer's bytes. */

@@ -11,12 +11,12 @@
 import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import { aborted, fromWire, handled, ImageError, toWire, type WireError } from '../errors.js'
+import type { KeptMemory } from '../layers/kept.js'
 import type { PieceMemory } from '../layers/pieces.js'
-import { isShared } from '../layers/production.js'
+import { isShared, type Production } from '../layers/production.js'
 import type { AnyPass, Pass, Reply, Tasks, ThreadWork } from '../layers/tasks.js'
-import type { Digest } from '../model/digest.js'
 import type { StoreRecipe } from '../model/recipe.js'
-import { CLOSED, createRing, READ } from '../ring/layout.js'
+import { CLOSED, createRing, READ, type RingMemory } from '../ring/layout.js'
 import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
 import { compressing, createPiecesFor, reading, sizeToCompress } from './jobs.js'
@@ -31,7 +31,7 @@ export type OnWork = (task: keyof Tasks, subject: string, work: ThreadWork) => v
 
 /** A pass that waits for its turn. */
 interface QueuedPass {
-  pass: AnyPass
+  pass(): AnyPass
   settle(reply: Reply<Output<Pass>>): void
 }
 
@@ -84,11 +84,17 @@ export class LayerPool {
 
   /**
    * Queues a task of the checksum pass, or one in its place.
+   * @param input or what gives it when its turn has come
    * @param subject what the task is about, for messages
    * @param isLong whether it is thought to take longer than all others
    * @throws ImageError as {@link run}
    */
-  pass<K extends Pass>(kind: K, input: Input<K>, subject: string, isLong = false): Promise<Output<K>> {
+  pass<K extends Pass>(
+    kind: K,
+    input: Input<K> | (() => Input<K>),
+    subject: string,
+    isLong = false,
+  ): Promise<Output<K>> {
     const result = new Promise<Output<K>>((resolve, reject) => {
       const settle = (reply: Reply<Output<Pass>>): void => {
         if (reply.work !== undefined) this.onWork(kind, subject, reply.work)
@@ -96,7 +102,8 @@ export class LayerPool {
         else reject(failure(kind, subject, reply.error))
       }
       const queue = isLong ? this.long : this.queue
-      queue.push({ pass: { kind, input } as AnyPass, settle })
+      const pass = (): AnyPass => ({ kind, input: typeof input === 'function' ? input() : input }) as AnyPass
+      queue.push({ pass, settle })
     })
     if (this.limit.activeCount >= this.limit.concurrency) this.helping.dismiss()
     if (isLong) this.start()
@@ -104,14 +111,26 @@ export class LayerPool {
     return result
   }
 
-  /** The checksum pass of one large layer: other threads help to read it when they have nothing else to do. */
-  async hashTogether(recipe: StoreRecipe, size: number, subject: string): Promise<Digest> {
-    const ring = this.rings.take()
-    const place = { id: this.nextId(), ring, slot: ring.control[READ]! }
-    const production = { ...place, recipes: [recipe], sizes: [size], recheck: false }
-    const digest = await this.pass('hashTogether', production, subject, true)
-    if (ring.control[CLOSED] === 0) this.rings.giveBack(ring)
-    return digest
+  /**
+   * The checksum pass of one large layer: other threads help to read it when they have nothing else to do.
+   * @param memory gives what contents of small files are left in, when its turn has come
+   */
+  async hashTogether(
+    recipe: StoreRecipe,
+    size: number,
+    subject: string,
+    memory: () => KeptMemory,
+  ): Promise<Output<'hashTogether'>> {
+    let ring: RingMemory | undefined
+    const production = (): Production => {
+      ring = this.rings.take()
+      const place = { id: this.nextId(), ring, slot: ring.control[READ]! }
+      const kept = [{ memory: memory(), isFilled: false }]
+      return { ...place, recipes: [recipe], sizes: [size], recheck: false, kept }
+    }
+    const found = await this.pass('hashTogether', production, subject, true)
+    if (ring?.control[CLOSED] === 0) this.rings.giveBack(ring)
+    return found
   }
 
   private askForTurn(): void {
@@ -123,7 +142,7 @@ export class LayerPool {
     if (next === undefined) return this.help()
     this.running++
     try {
-      next.settle(await this.runAnywhere(next.pass))
+      next.settle(await this.runAnywhere(next.pass()))
     } finally {
       this.running--
     }
@@ -192,8 +211,8 @@ export class LayerPool {
     if (!this.helping.isWanted) return
     await this.helping.help(async (help) => {
       const reply = await this.ask('help', help)
-      if (reply.work !== undefined) this.onWork('help', 'the largest layer', reply.work)
-      if (!reply.ok) throw failure('help', 'the largest layer', reply.error)
+      if (reply.work !== undefined) this.onWork('help', 'a large layer', reply.work)
+      if (!reply.ok) throw failure('help', 'a large layer', reply.error)
     })
     this.askForTurn()
   }

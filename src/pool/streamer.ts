@@ -10,6 +10,7 @@ import { copyPlainRange } from '../layers/ranges.js'
 import type { Sink } from '../layers/sink.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
+import type { KeptContents } from '../model/layer.js'
 import type { FileRange, Recipe } from '../model/recipe.js'
 import { createRing } from '../ring/layout.js'
 import { slotsOf } from '../ring/parts.js'
@@ -32,6 +33,8 @@ export interface Planned {
   size: number
   /** Whether the thread that reads it takes its digest, too. */
   isHashed?: boolean
+  /** Contents that need not be read again. */
+  kept?: KeptContents | undefined
 }
 
 /** A layer's progress. */
@@ -120,8 +123,7 @@ export class Streamer {
       const planned = batch.map((it) => it.planned!)
       // Threads of what failed may still be at the ring.
       if (this.failed !== undefined) throw this.failed
-      if (this.closed === undefined)
-        digest = await this.produce(this.production(planned), planned[0]!.isHashed === true)
+      if (this.closed === undefined) digest = await this.produceAll(planned)
     } catch (thrown) {
       error = asImageError(thrown, 'WORKER_FAILED', 'producing a layer failed')
       this.failed ??= error
@@ -130,11 +132,17 @@ export class Streamer {
     this.reader.wake()
   }
 
-  private production(planned: readonly Planned[]): Omit<Production, 'id'> {
+  private async produceAll(planned: readonly Planned[]): Promise<Digest | undefined> {
     const { ring, slot } = this
+    const recipes = planned.map(({ recipe }) => recipe)
     const sizes = planned.map(({ size }) => size)
     this.slot = sizes.reduce((next, size) => next + slotsOf(size), slot)
-    return { recipes: planned.map(({ recipe }) => recipe), sizes, ring, slot, recheck: true }
+    const kept = planned.map((it) => it.kept && { memory: it.kept.take(), isFilled: true })
+    const isHashed = planned[0]!.isHashed === true
+    const digest = await this.produce({ recipes, sizes, ring, slot, recheck: true, kept }, isHashed)
+    // Nobody reads it any more; where producing failed, somebody may.
+    for (const [i, it] of kept.entries()) if (it !== undefined) planned[i]!.kept?.giveBack(it.memory)
+    return digest
   }
 
   /** The layer, and the known ones behind it: a few megabytes, or what comes out of the same packed file. One that is hashed is alone. */

@@ -12,12 +12,14 @@ import type { Checksum, ChecksumTask, LayerChecksum, PlannedLayer, StorePaths } 
 import type { ContentsTask, LayerContents } from '../layers/contents.js'
 import type { CustomisationLayer } from '../layers/customisation.js'
 import { fingerprintOf } from '../layers/fingerprint.js'
+import type { KeptMemory } from '../layers/kept.js'
 import type { WholeArchive } from '../layers/whole-archive.js'
 import type { BlobKind } from '../model/compression.js'
 import type { Write } from '../model/destination.js'
 import type { Digest } from '../model/digest.js'
-import type { Blob, MadeBlob } from '../model/layer.js'
+import type { Blob, KeptContents, MadeBlob } from '../model/layer.js'
 import { type Recipe, TO_THE_END } from '../model/recipe.js'
+import { Keeping } from './keeping.js'
 import { OpenedArchives } from './opened-archives.js'
 import type { LayerPool } from './pool.js'
 import { Spare } from './spare.js'
@@ -25,6 +27,11 @@ import { type Planned, Streamer } from './streamer.js'
 
 /** A layer's bytes: given once, when the layers queued before it have given theirs. @returns their digest, where it was asked for */
 export type Bytes = (write: Write) => Promise<Digest | undefined>
+
+/** With what is kept of the layer. */
+export interface KeptChecksum extends LayerChecksum {
+  kept: KeptContents | undefined
+}
 
 /** The streaming pass of one archive: layers are queued in order, and give their bytes in that order. */
 export interface Stream {
@@ -55,6 +62,7 @@ const SMALL_BYTES = 2 << 20
 
 export class Workshop {
   private readonly archives: OpenedArchives
+  private readonly keeping = new Keeping()
   /**
    * What slices that are closed were in. The garbage collector does not count shared memory: thousands of small blobs, each
    * with buffers of its own, took gigabytes before it came.
@@ -93,15 +101,29 @@ export class Workshop {
     return this.pool.pass('plan', paths, subject)
   }
 
-  /** The checksum pass of store paths. @param isLong whether it is thought to take longer than all others */
-  async checksum(task: ChecksumTask, subject: string, isLong = false): Promise<LayerChecksum> {
+  /**
+   * The checksum pass of store paths.
+   * @param keeps whether contents of small files are kept for the streaming pass, as far as there is room
+   * @param isLong whether it is thought to take longer than all others
+   */
+  async checksum(
+    task: ChecksumTask,
+    subject: string,
+    { keeps = false, isLong = false } = {},
+  ): Promise<KeptChecksum> {
     // NAR hashes are taken by the thread that reads.
     const upTo = task.nar || this.threads === 1 ? Number.POSITIVE_INFINITY : LARGE_BYTES
-    const found = await this.pool.pass('checksum', { ...task, upTo }, subject, isLong)
-    if (found.diffId !== undefined) return found
-    const { plan, size } = found
-    const diffId = await this.pool.hashTogether({ kind: 'store', plan, owner: task.owner }, size, subject)
-    return { ...found, diffId }
+    const lease = this.keeping.lease()
+    // What this thread reads is so little that it reads it again.
+    const memory = (chunks?: number): KeptMemory => (keeps && this.pool.isStarted ? lease.take(chunks) : [])
+    const input = () => ({ ...task, upTo, memory: memory() })
+    const found = await this.pool.pass('checksum', input, subject, isLong)
+    if (found.diffId !== undefined) return { ...found, kept: lease.end(found.chunks) }
+    lease.end(0)
+    const { plan, size, chunks } = found
+    const recipe = { kind: 'store', plan, owner: task.owner } as const
+    const { diffId, isKept } = await this.pool.hashTogether(recipe, size, subject, () => memory(chunks))
+    return { ...found, diffId, kept: isKept ? lease.end(chunks) : undefined }
   }
 
   /** The checksum pass of what has a recipe. */

@@ -106,15 +106,16 @@ function storeLayer(
     const { plan, size, fresh } = await planned()
     return { recipe: { kind: 'store', plan, owner }, size, diffId: undefined, claimed: false, fresh }
   })
-  const read = async (nar: boolean): Promise<Summed> => {
+  const read = async (nar: boolean, keeps: boolean): Promise<Summed> => {
     const known = isPlanned ? await planned() : undefined
-    const summed = await workshop.checksum({ paths, owner, nar, planned: known }, nameOf(source), isLong)
-    const { plan, size, fresh, diffId, narHashes } = summed
-    return { recipe: { kind: 'store', plan, owner }, size, diffId, claimed: false, fresh, narHashes }
+    const task = { paths, owner, nar, planned: known }
+    const summed = await workshop.checksum(task, nameOf(source), { keeps, isLong })
+    const { plan, size, fresh, diffId, narHashes, kept } = summed
+    return { recipe: { kind: 'store', plan, owner }, size, diffId, claimed: false, fresh, narHashes, kept }
   }
   let reading: Promise<Summed> | undefined
-  const checksum = (nar: boolean): Promise<Summed> => {
-    reading ??= handled(read(nar))
+  const checksum = (nar: boolean, keeps = false): Promise<Summed> => {
+    reading ??= handled(read(nar, keeps))
     return reading
   }
   const key = once(async () => {

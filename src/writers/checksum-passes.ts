@@ -36,33 +36,37 @@ export class ChecksumPasses {
     private readonly emit: Emit,
   ) {}
 
-  /** The layer's pass; it starts when it is first asked for. @throws ImageError of the layer, CACHE_STALE */
-  of(layer: Layer): Promise<Passed> {
+  /**
+   * The layer's pass; it starts when it is first asked for.
+   * @param keeps as {@link Layer.checksum}
+   * @throws ImageError of the layer, CACHE_STALE
+   */
+  of(layer: Layer, keeps = false): Promise<Passed> {
     let pass = this.passes.get(layer)
     if (pass === undefined) {
-      pass = handled(this.run(layer))
+      pass = handled(this.run(layer, keeps))
       this.passes.set(layer, pass)
     }
     return pass
   }
 
-  private async run(layer: Layer): Promise<Passed> {
+  private async run(layer: Layer, keeps: boolean): Promise<Passed> {
     // With nothing to recall from all passes are queued at once, in the image's order.
     const recalled = this.memory.canRecall ? await this.recall(layer) : undefined
-    const passed = await (recalled === undefined ? this.pass(layer) : recalled.plan())
+    const passed = await (recalled === undefined ? this.pass(layer, keeps) : recalled.plan())
     const { diffId: digest, size } = passed
     this.emit({ type: 'layer-checksummed', source: layer.source, digest, size })
     return passed
   }
 
   /** A layer whose diff ID is claimed is read when it is streamed, and compared then. */
-  private async pass(layer: Layer): Promise<Passed> {
+  private async pass(layer: Layer, keeps: boolean): Promise<Passed> {
     const { memory } = this
     const plan = layer.source.kind === 'store' ? undefined : await layer.plan()
     if (plan?.diffId !== undefined)
       return { ...plan, diffId: plan.diffId, remembered: false, isUnproven: false }
     const key = memory.isOn && plan === undefined ? await layer.key() : undefined
-    const summed = await layer.checksum(key?.narHashes !== undefined)
+    const summed = await layer.checksum(key?.narHashes !== undefined, keeps)
     // The store's own hashes prove it; of other files only their times speak.
     if (key?.narHashes !== undefined)
       await memory.remember(layer, PLAIN, { ...summed, digest: summed.diffId, blobSize: summed.size })

@@ -45,7 +45,7 @@ export async function writeInOrder(
     const comparing: Promise<void>[] = []
     const layers = image.layers.map((layer, i) => {
       const told = async (): Promise<Passed> => {
-        const passed = await passes.of(layer)
+        const passed = await passes.of(layer, true)
         const { source } = layer
         context.emit({ type: 'layer-planned', number: i + 1, source, size: passed.size })
         return passed
@@ -78,10 +78,10 @@ export async function writeInOrder(
  * by the thread that reads it, where it has to be compared and that is not done beside.
  */
 function producedOf(passed: Passed, context: WriteContext): Planned {
-  const { recipe, size } = passed
+  const { recipe, size, kept } = passed
   if (isLink(passed)) return { recipe, size: 0 }
   const isHashed = isPlain(recipe) && isCompared(passed, context) && !isBeside(passed, context)
-  return { recipe, size, isHashed }
+  return { recipe, size, isHashed, kept }
 }
 
 /**

@@ -81,10 +81,13 @@ describe('a large layer', () => {
   for (const threads of [1, 2, 3, 5])
     test(`has the digest that one thread finds, with ${threads}`, () =>
       withPool(threads, async (pool, done) => {
-        const found = await Promise.all(['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name)))
-        assert.deepEqual(found, [alone.diffId, alone.diffId])
+        const expected = { diffId: alone.diffId, isKept: true }
+        const found = await Promise.all(
+          ['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name, () => [])),
+        )
+        assert.deepEqual(found, [expected, expected])
         // Its memory is used again.
-        assert.equal(await pool.hashTogether(recipe, alone.size, 'c'), alone.diffId)
+        assert.deepEqual(await pool.hashTogether(recipe, alone.size, 'c', () => []), expected)
         assert.equal(done.includes('help'), threads > 1)
       }))
 
@@ -92,7 +95,37 @@ describe('a large layer', () => {
     withPool(3, async (pool) => {
       const found = await new Workshop(pool, 3, () => '').checksum(task, 'layer')
       assert.deepEqual([found.diffId, found.size], [alone.diffId, alone.size])
+      assert.deepEqual(found.kept?.take(), [])
     }))
+
+  for (const threads of [1, 2, 3, 5])
+    test(`is streamed from what was kept of it, and read where nothing was, with ${threads}`, () =>
+      withPool(threads, async (pool) => {
+        pool.start()
+        const workshop = new Workshop(pool, threads, () => '')
+        const small = { paths: [join(root, 'small')], owner: OWNER }
+        const found = [await workshop.checksum(task, 'large', { keeps: true })]
+        for (const name of ['a', 'b']) found.push(await workshop.checksum(small, name, { keeps: true }))
+        // So that a byte that comes from there is seen.
+        const kept = found.map((layer) => layer.kept!)
+        const memory = kept[1]!.take()
+        assert.equal(memory.length > 0, true)
+        for (const chunk of memory) chunk.fill(0)
+        const zeroed = [memory]
+        kept[1] = { take: () => zeroed.pop() ?? [], giveBack: () => {} }
+        const layers = found.map(({ plan, size }, i) => ({
+          ...{ recipe: { ...recipe, plan }, size },
+          kept: kept[i],
+        }))
+        const [large, zeros, right] = await streamed(pool, layers)
+        assert.deepEqual([large, right], [alone.diffId, found[2]!.diffId])
+        assert.notEqual(zeros, right)
+        // Once: what was taken before is read.
+        assert.deepEqual(
+          await streamed(pool, layers),
+          found.map(({ diffId }) => diffId),
+        )
+      }))
 
   for (const threads of [1, 2, 3, 5])
     test(`is streamed as one thread writes it, between others, with ${threads}`, () =>
@@ -116,7 +149,8 @@ describe('a failure', () => {
       async (pool) => {
         const mark = join(root, 'helped')
         process.env.FORSAKEN = mark
-        assert.equal(await pool.hashTogether(recipe, alone.size, 'layer'), alone.diffId)
+        const found = await pool.hashTogether(recipe, alone.size, 'layer', () => [])
+        assert.deepEqual(found, { diffId: alone.diffId, isKept: false })
         assert.equal(existsSync(mark), true)
       },
       FORSAKING,
@@ -145,9 +179,12 @@ describe('a failure', () => {
         message: /shrinking/,
       })
       rmSync(path)
-      await assert.rejects(pool.hashTogether(shrinking, planned.size, 'layer'), {
-        code: 'FILE_CHANGED',
-        message: /shrinking.*expected it to be there/,
-      })
+      await assert.rejects(
+        pool.hashTogether(shrinking, planned.size, 'layer', () => []),
+        {
+          code: 'FILE_CHANGED',
+          message: /shrinking.*expected it to be there/,
+        },
+      )
     }))
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { DigestCache } from '../../src/cache/digest-cache.js'
 import { blobName } from '../../src/cache/entry.js'
 import { planKey } from '../../src/cache/layer-keys.js'
-import { archiveSize } from '../../src/layers/archive.js'
+import { measureArchive } from '../../src/layers/archive.js'
 import { planStorePaths } from '../../src/layers/walk.js'
 import { PLAIN } from '../../src/model/compression.js'
 
@@ -17,7 +17,7 @@ export async function falseCache(place: string, paths: readonly string[]): Promi
   const owner = { mtime: 1, uid: 0n, gid: 0n, uname: 'root', gname: 'root' }
   const { plan } = planStorePaths(paths)
   const cache = await DigestCache.open(place, assert.fail)
-  const size = archiveSize(plan, owner)
+  const size = measureArchive(plan, owner).size
   await cache!.remember(blobName(planKey(plan, owner), PLAIN), {
     diffId: FALSE,
     size,
