@@ -17,8 +17,6 @@ export interface Case {
   cached?: boolean
   /** What is run in place of the reference on `conf`. @param reference its command for a configuration */
   theirs?: (reference: (conf: string) => string[]) => string[]
-  /** How many times as fast as the reference this should be. */
-  target: number
 }
 
 const SHAPES = {
@@ -41,20 +39,20 @@ function part(fraction: number): ClosureShape {
 }
 
 export const CASES: Record<string, (work: string) => Case> = {
-  closure: (work) => store(work, 'closure', SHAPES.closure, '100 layers, 2.5 GB, 75,000 entries', 6),
-  small: (work) => store(work, 'small', SHAPES.small, '60 small layers, 4 MB', 1.5),
+  closure: (work) => store(work, 'closure', SHAPES.closure, '100 layers, 2.5 GB, 75,000 entries'),
+  small: (work) => store(work, 'small', SHAPES.small, '60 small layers, 4 MB'),
   dominated: (work) =>
-    store(work, 'dominated', SHAPES.dominated, '100 layers, 3.1 GB, 80 % of it in the last', 6.5, restInLast),
-  big: (work) => store(work, 'big', SHAPES.big, 'one layer with one 2 GB file', 1),
-  many: (work) => store(work, 'many', SHAPES.many, '100,000 files of 1 KB in 50 layers', 8),
+    store(work, 'dominated', SHAPES.dominated, '100 layers, 3.1 GB, 80 % of it in the last', restInLast),
+  big: (work) => store(work, 'big', SHAPES.big, 'one layer with one 2 GB file'),
+  many: (work) => store(work, 'many', SHAPES.many, '100,000 files of 1 KB in 50 layers'),
   file: (work) => ({
-    ...store(work, 'closure', SHAPES.closure, '', 4),
+    ...store(work, 'closure', SHAPES.closure, ''),
     name: 'file',
     title: '100 layers, 2.5 GB, to a file (-o FILE)',
     output: 'file',
   }),
   cached: (work) => ({
-    ...store(work, 'closure', SHAPES.closure, '', 8),
+    ...store(work, 'closure', SHAPES.closure, ''),
     name: 'cached',
     title: '100 layers, 2.5 GB, digests remembered (--cache)',
     cached: true,
@@ -68,13 +66,13 @@ export const CASES: Record<string, (work: string) => Case> = {
 
 /** The case of how time grows with work: 1, 2, 4, 8 eighths of the closure. */
 export function growthCase(work: string, eighths: number): Case {
-  return store(work, `growth-${eighths}`, part(eighths / 8), `${eighths}/8 of the closure`, 0)
+  return store(work, `growth-${eighths}`, part(eighths / 8), `${eighths}/8 of the closure`)
 }
 
 /** An eighth of the case of many files. */
 export function manyPart(work: string): Case {
   const shape = { ...SHAPES.many, entries: SHAPES.many.entries / 8, bytes: SHAPES.many.bytes / 8 }
-  return store(work, 'many-part', shape, 'an eighth of the many files', 0)
+  return store(work, 'many-part', shape, 'an eighth of the many files')
 }
 
 /** A case on real store paths, one a layer. */
@@ -88,7 +86,6 @@ export function storePathsCase(work: string, paths: readonly string[]): Case {
     conf,
     inputs: [...paths],
     output: 'pipe',
-    target: 0,
   }
 }
 
@@ -102,13 +99,12 @@ function store(
   name: string,
   shape: ClosureShape,
   title: string,
-  target: number,
   layered = (paths: string[][]): string[][] => paths,
 ): Case {
   const directory = join(work, name)
   const layers = layered(makeClosure(join(directory, 'store'), shape))
   const conf = writeConf(directory, { store_dir: join(directory, 'store'), store_layers: layers })
-  return { name, title, conf, inputs: [join(directory, 'store')], output: 'pipe', target }
+  return { name, title, conf, inputs: [join(directory, 'store')], output: 'pipe' }
 }
 
 function baseCase(work: string): Case {
@@ -118,7 +114,6 @@ function baseCase(work: string): Case {
     title: 'a base of 2.5 GB in 100 layers, 5 small layers on top',
     ...onTop(join(work, 'base'), base),
     output: 'pipe',
-    target: 1.2,
   }
 }
 
@@ -134,7 +129,6 @@ function packedBaseCase(work: string, packing: Packing, conf: string, title: str
     title: `a base ${title}, packed with ${packing}, 5 small layers on top`,
     ...onTop(directory, base),
     output: 'pipe',
-    target: 1.5,
   }
   if (packing !== 'zstd') return it
   const unpacked = join(directory, 'unpacked.tar')

@@ -37,7 +37,6 @@ export function runCase(it: Case, { work, pairs, reference, say }: Bench): CaseR
   return {
     name: it.name,
     title: it.title,
-    target: it.target,
     reference: median(theirs.map((run) => run.seconds)),
     ours: median(mine.map((run) => run.seconds)),
     ratio: median(ratios),

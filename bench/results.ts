@@ -4,7 +4,6 @@ import type { Held } from '../test/support/mixed-builds.js'
 export interface CaseResult {
   name: string
   title: string
-  target: number
   /** Medians, in seconds; ratio is the median of the pairs' ratios. */
   reference: number
   ours: number
@@ -22,7 +21,6 @@ export interface CaseResult {
 /** Pushes to a registry. Seconds, bytes. */
 export interface PushResult {
   title: string
-  target: number
   reference: number | null
   ours: number
   ratio: number | null
@@ -33,7 +31,6 @@ export interface PushResult {
 /** Into an engine. Seconds, bytes; least and greatest of the runs. */
 export interface LoadResult {
   title: string
-  target: string
   reference: number | null
   ours: number
   oursSpread: [number, number] | null

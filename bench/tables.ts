@@ -18,19 +18,15 @@ export function tables(results: Results): string {
   const parts = [
     rows(
       cases,
-      '| case | reference | ours | times as fast | target | peak memory | CPU, reference / ours | first byte |',
+      '| case | reference | ours | times as fast | peak memory | CPU, reference / ours | first byte |',
       caseRow,
     ),
     rows(
       push,
-      '| push of the closure | reference, zstd -1, skopeo | ours | times as fast | target | peak memory | |',
+      '| push of the closure | reference, zstd -1, skopeo | ours | times as fast | peak memory | |',
       pushRow,
     ),
-    rows(
-      load,
-      '| into an engine | reference, into its load | ours | times as fast | target | peak memory |',
-      loadRow,
-    ),
+    rows(load, '| into an engine | reference, into its load | ours | times as fast | peak memory |', loadRow),
     rows(reading, '| reading an image of 100 layers, 2.5 GB | seconds | peak memory |', readRow),
     rows(ways, '| 100 layers, 2.5 GB | seconds | peak memory | open descriptors | threads |', wayRow),
     rows(
@@ -73,27 +69,25 @@ function caseRow(it: CaseResult): string[] {
     `${it.reference.toFixed(2)} s`,
     `${it.ours.toFixed(2)} s`,
     `**${it.ratio.toFixed(1)}** (${it.ratioSpread.map((ratio) => ratio.toFixed(1)).join('–')})`,
-    it.target > 0 ? `≥ ${it.target}` : '',
     megabytes(it.memory),
     `${it.referenceCpu.toFixed(1)} / ${it.oursCpu.toFixed(1)} s`,
     `${(it.firstByte * 1000).toFixed(0)} ms`,
   ]
 }
 
-function pushRow({ title, reference, ours, ratio, target, memory, note }: PushResult): string[] {
+function pushRow({ title, reference, ours, ratio, memory, note }: PushResult): string[] {
   return [
     title,
     reference === null ? '' : `${reference.toFixed(1)} s`,
     `${ours.toFixed(2)} s`,
     ratio === null ? '' : `**${ratio.toFixed(1)}**`,
-    target > 0 ? `≥ ${target}` : '',
     megabytes(memory),
     note ?? '',
   ]
 }
 
 function loadRow(result: LoadResult): string[] {
-  const { title, reference, ours, oursSpread, ratio, ratioSpread, target, memory } = result
+  const { title, reference, ours, oursSpread, ratio, ratioSpread, memory } = result
   const between = (values: [number, number] | null, digits: number): string =>
     values === null ? '' : ` (${values.map((value) => value.toFixed(digits)).join('–')})`
   return [
@@ -101,7 +95,6 @@ function loadRow(result: LoadResult): string[] {
     reference === null ? '' : `${reference.toFixed(1)} s`,
     `${ours.toFixed(2)} s${between(oursSpread, 2)}`,
     ratio === null ? '' : `**${ratio.toFixed(1)}**${between(ratioSpread, 1)}`,
-    target,
     megabytes(memory),
   ]
 }
