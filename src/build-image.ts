@@ -47,7 +47,7 @@ export async function deliver(
   const stores = ofShape(build.destinations, 'by-digest')
   const engines = ofShape(build.destinations, 'served')
   const pipes = ofShape(build.destinations, 'in-order')
-  if (pipes.length > 0) for (const layer of own) build.passes.of(layer, true)
+  if (pipes.length > 0) for (const layer of own) build.passes.of(layer, !build.verify)
   const image = await opening
   for (const { engine } of engines) await engine.ready
 

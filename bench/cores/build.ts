@@ -3,6 +3,8 @@
  * Not modelled: what messages between threads take, that the main thread hands out work only between two writes, memory
  * bandwidth and caches that cores share, clocks that fall when all cores work, a kernel whose locks are waited for.
  */
+import type { KeptContents } from '../../src/model/layer.js'
+import { Keeping, type Lease } from '../../src/pool/keeping.js'
 import { hashProduction } from './hashing.js'
 import { type Process, runOn } from './machine.js'
 import type { Costs, LayerCosts, Way } from './model.js'
@@ -18,6 +20,13 @@ const ENOUGH = 3
 interface Layer extends LayerCosts {
   /** Whether its digest is known. */
   known: boolean
+  kept?: KeptContents
+}
+
+/** What is streamed at a time, and what is given back behind it. */
+interface Streaming {
+  production: Production
+  giveBack(): void
 }
 
 interface Task {
@@ -40,12 +49,13 @@ class Build {
   private readonly jobs = new Map<Production, number>()
   private readonly ring = new Ring()
   private readonly pipe = new Pipe()
+  private readonly keeping = new Keeping()
   private turns = 0
   private passes = 0
   /** How many layers have nothing left to hash. */
   private summed = 0
   /** What is produced, or about to be; the number of the next layer and slot. */
-  private streaming: Production | undefined
+  private streaming: Streaming | undefined
   private isAsked = false
   private next = { layer: 0, slot: 0 }
   private started = false
@@ -115,23 +125,30 @@ class Build {
 
   private *pass(layer: Layer): Process {
     const { costs, way } = this
+    const lease = this.keeping.lease()
+    if (way.known === 'no') lease.take()
     yield layer.walk
     if (way.known !== 'no') this.know(layer)
     if (way.known === 'trusted' || way.known === 'compared') this.summed++
-    else if (layer.bytes > LARGE_BYTES && way.threads > 1) this.long.push(() => this.hashTogether(layer))
-    else {
+    else if (layer.bytes > LARGE_BYTES && way.threads > 1) {
+      lease.end(0)
+      this.long.push(() => this.hashTogether(layer, lease))
+    } else {
       yield layer.read + layer.bytes * costs.hash
+      layer.kept = lease.end(layer.chunks)
       this.summed++
       this.know(layer)
     }
   }
 
-  private *hashTogether(layer: Layer): Process {
+  private *hashTogether(layer: Layer, lease: Lease): Process {
+    if (this.way.known === 'no') lease.take(layer.chunks)
     const parts = partsOf([{ bytes: layer.bytes, seconds: layer.read }], 0)
     const job = new Production(new Ring(), parts)
     this.jobs.set(job, 0)
     yield* hashProduction(job, slotSizes(layer.bytes), this.costs.hash)
     this.jobs.delete(job)
+    layer.kept = lease.end(layer.chunks)
     this.summed++
     this.know(layer)
   }
@@ -150,17 +167,22 @@ class Build {
       bytes += layers[next.layer]!.bytes
       if (bytes > BATCH_BYTES) break
     }
-    const parts = partsOf(
-      batch.map(({ bytes, produce }) => ({ bytes, seconds: produce })),
-      next.slot,
-    )
+    const kept = batch.map((layer) => layer.kept?.take() ?? [])
+    const archives = batch.map((layer, i) => {
+      const share = layer.chunks === 0 ? 0 : kept[i]!.length / layer.chunks
+      return { bytes: layer.bytes, seconds: layer.produce - share * (layer.produce - layer.produceKept) }
+    })
+    const parts = partsOf(archives, next.slot)
     next.slot += parts.reduce((sum, { slots }) => sum + slots.length, 0)
-    this.streaming = new Production(ring, parts)
+    const giveBack = (): void => {
+      for (const [i, memory] of kept.entries()) batch[i]!.kept?.giveBack(memory)
+    }
+    this.streaming = { production: new Production(ring, parts), giveBack }
     this.isAsked = true
   }
 
   private *stream(): Process {
-    const job = this.streaming!
+    const job = this.streaming!.production
     this.isAsked = false
     if (this.way.threads >= ENOUGH) this.jobs.set(job, 0)
     yield* job.fill(() => false)
@@ -183,7 +205,8 @@ class Build {
   }
 
   private endStreaming(job: Production): void {
-    if (this.streaming !== job || job.left > 0 || job.workers > 0) return
+    if (this.streaming?.production !== job || job.left > 0 || job.workers > 0) return
+    this.streaming.giveBack()
     this.streaming = undefined
     this.askToStream()
   }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { writeArchive } from '../../src/layers/archive.js'
 import { planLayer } from '../../src/layers/checksum.js'
+import { KEPT_CHUNK } from '../../src/layers/kept.js'
 import type { Sink } from '../../src/layers/sink.js'
 import type { Owner } from '../../src/model/owner.js'
 import { createRing, SLOT_BYTES, SLOTS, slotBuffers } from '../../src/ring/layout.js'
@@ -28,11 +29,15 @@ function timed<T>(run: () => T): { seconds: number; value: T } {
 
 function costsOf(paths: string[]): Measured['layers'][number] {
   const { seconds: walk, value } = timed(() => planLayer({ paths, owner }))
-  const { plan, size: bytes } = value
+  const { plan, size: bytes, chunks } = value
+  const memory = Array.from({ length: chunks }, () => new Uint8Array(new SharedArrayBuffer(KEPT_CHUNK)))
   const one = [Buffer.allocUnsafeSlow(2 * SLOT_BYTES)]
   const read = timed(() => writeArchive(plan, owner, nowhere(one), { recheck: false })).seconds
   const produce = timed(() => writeArchive(plan, owner, nowhere(slots), { recheck: true })).seconds
-  return { bytes, walk, read, produce }
+  writeArchive(plan, owner, nowhere(one), { recheck: false, kept: { memory, isFilled: false } })
+  const options = { recheck: true, kept: { memory, isFilled: true } }
+  const produceKept = timed(() => writeArchive(plan, owner, nowhere(slots), options)).seconds
+  return { bytes, walk, read, produce, produceKept, chunks }
 }
 
 /** CPU seconds for a byte. */

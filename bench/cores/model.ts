@@ -10,6 +10,9 @@ export interface LayerCosts {
   read: number
   /** To make it once more for the ring, where files are looked at again. */
   produce: number
+  /** The same, where contents of all small files are kept; and how many chunks of memory those take. */
+  produceKept: number
+  chunks: number
   /** Whether it has most of the store paths. */
   isMost: boolean
 }
@@ -35,8 +38,8 @@ export interface Way {
   /** How many threads with nothing to do may read for another. */
   readers: number
   /**
-   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes, or by checksum
-   * passes for which the streaming does not wait.
+   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes (with one or two
+   * threads), or by checksum passes for which the streaming does not wait.
    */
   known: 'no' | 'trusted' | 'compared' | 'beside'
 }

@@ -40,6 +40,8 @@ export interface LayerChecksum extends PlannedLayer, Checksum {
 export interface ChecksumTask extends StorePaths {
   /** Whether to compute the NAR hashes of the paths too. */
   nar?: boolean | undefined
+  /** Whether it is checked as files are read that they are as they were planned: where that was long before. */
+  recheck?: boolean | undefined
   /** Where contents of small files are left. */
   memory?: KeptMemory | undefined
 }
@@ -56,9 +58,10 @@ export function checksumLayer(task: ChecksumTask): LayerChecksum {
   const { plan } = planned
   const sink = new DigestSink()
   // What changes from here on is found when the archive is streamed.
+  const recheck = task.recheck === true
   const nar = task.nar ? new NarHasher() : undefined
   const kept = task.memory && { memory: task.memory, isFilled: false }
-  const end = writeArchive(plan, task.owner, sink, { recheck: false, nar, kept })
+  const end = writeArchive(plan, task.owner, sink, { recheck, nar, kept })
   const chunks = chunksTo(end.plan.place)
   return { ...planned, chunks, diffId: sink.digest(), size: sink.size, narHashes: nar?.finish() }
 }

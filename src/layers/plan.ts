@@ -1,7 +1,7 @@
 /**
  * A layer's plan: every member of its archive in order, found once by the walk and used by both passes.
  * It is packed into one shared buffer (about 60 bytes an entry), because plans of all layers are kept
- * until they are streamed and go from thread to thread: only small facts pile up, never contents.
+ * until they are streamed and go from thread to thread: only small facts pile up in it, never contents.
  *
  * Entries are in depth-first order, so an entry's path is its name behind the names of its ancestors,
  * and its depth is all that must be stored of them.

@@ -95,18 +95,18 @@ function storeRecipe(recipes: readonly Recipe[], archive: number): StoreRecipe {
  * @throws ImageError FILE_CHANGED, FILE_UNREADABLE
  */
 export function hashTogether(production: Production): { diffId: Digest; isKept: boolean } {
-  const { recipes, sizes, ring, slot, kept } = production
+  const { recipes, sizes, ring, slot, recheck, kept } = production
   const { plan, owner } = storeRecipe(recipes, 0)
   try {
     const sink = new HashingParts(ring, new Parts(sizes, slot), sizes[0]!, slot)
-    writeArchive(plan, owner, sink, { recheck: false, kept: kept[0] })
+    writeArchive(plan, owner, sink, { recheck, kept: kept[0] })
     return { diffId: fromHex(sink.digest()), isKept: true }
   } catch (error) {
     if (!(error instanceof Forsaken)) throw error
     endParts(ring)
     // What a helper failed with, this thread will, too, unless it is the helper's own. One may still be at what is kept.
     const sink = new DigestSink()
-    writeArchive(plan, owner, sink, { recheck: false })
+    writeArchive(plan, owner, sink, { recheck })
     return { diffId: sink.digest(), isKept: false }
   } finally {
     endParts(ring)

@@ -17,7 +17,8 @@ export interface Layer {
   /**
    * The checksum pass, once: reads the layer, whatever its diff ID is said to be, unless that was found by reading.
    * @param nar whether NAR hashes are wanted, which decide whether the digest may be remembered
-   * @param keeps whether the layer is to be streamed, once: contents that fit into memory need not be read for that
+   * @param keeps whether the layer is to be streamed, once: contents that fit into memory need not be read for that. Who asks
+   *   first decides
    */
   checksum(nar: boolean, keeps?: boolean): Promise<Summed>
   /** Where it is a blob already, which need not be unpacked to be packed again. */

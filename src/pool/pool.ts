@@ -84,7 +84,7 @@ export class LayerPool {
 
   /**
    * Queues a task of the checksum pass, or one in its place.
-   * @param input or what gives it when its turn has come
+   * @param input or what gives it when its turn has come, once for this thread and once for another
    * @param subject what the task is about, for messages
    * @param isLong whether it is thought to take longer than all others
    * @throws ImageError as {@link run}
@@ -114,19 +114,21 @@ export class LayerPool {
   /**
    * The checksum pass of one large layer: other threads help to read it when they have nothing else to do.
    * @param memory gives what contents of small files are left in, when its turn has come
+   * @param recheck as {@link ChecksumTask}
    */
   async hashTogether(
     recipe: StoreRecipe,
     size: number,
     subject: string,
-    memory: () => KeptMemory,
+    memory: () => KeptMemory = () => [],
+    recheck = false,
   ): Promise<Output<'hashTogether'>> {
     let ring: RingMemory | undefined
     const production = (): Production => {
       ring = this.rings.take()
       const place = { id: this.nextId(), ring, slot: ring.control[READ]! }
       const kept = [{ memory: memory(), isFilled: false }]
-      return { ...place, recipes: [recipe], sizes: [size], recheck: false, kept }
+      return { ...place, recipes: [recipe], sizes: [size], recheck, kept }
     }
     const found = await this.pass('hashTogether', production, subject, true)
     if (ring?.control[CLOSED] === 0) this.rings.giveBack(ring)
@@ -142,7 +144,7 @@ export class LayerPool {
     if (next === undefined) return this.help()
     this.running++
     try {
-      next.settle(await this.runAnywhere(next.pass()))
+      next.settle(await this.runAnywhere(next.pass))
     } finally {
       this.running--
     }
@@ -158,18 +160,18 @@ export class LayerPool {
   }
 
   /** Whoever asked gets a reply, whatever happens. */
-  private async runAnywhere(pass: AnyPass): Promise<Reply<Output<Pass>>> {
+  private async runAnywhere(pass: () => AnyPass): Promise<Reply<Output<Pass>>> {
     try {
-      return (await this.runHere(pass)) ?? (await this.runOnThread(pass))
+      return (await this.runHere(pass)) ?? (await this.runOnThread(pass()))
     } catch (error) {
       return { ok: false, error: toWire(error) }
     }
   }
 
-  private async runHere(pass: AnyPass): Promise<Reply<Output<Pass>> | undefined> {
+  private async runHere(pass: () => AnyPass): Promise<Reply<Output<Pass>> | undefined> {
     if (this.isStarted) return undefined
     if (this.signal.aborted) return { ok: false, error: toWire(aborted(this.signal.reason)) }
-    const reply = await this.here.run(pass)
+    const reply = await this.here.run(pass())
     if (reply === undefined) this.start()
     return reply
   }

@@ -114,16 +114,19 @@ export class Workshop {
     // NAR hashes are taken by the thread that reads.
     const upTo = task.nar || this.threads === 1 ? Number.POSITIVE_INFINITY : LARGE_BYTES
     const lease = this.keeping.lease()
-    // What this thread reads is so little that it reads it again.
+    // What this thread reads is so little that it is read again.
     const memory = (chunks?: number): KeptMemory => (keeps && this.pool.isStarted ? lease.take(chunks) : [])
-    const input = () => ({ ...task, upTo, memory: memory() })
+    const recheck = task.planned !== undefined
+    const input = () => ({ ...task, upTo, recheck, memory: memory() })
     const found = await this.pool.pass('checksum', input, subject, isLong)
-    if (found.diffId !== undefined) return { ...found, kept: lease.end(found.chunks) }
+    // Fresh files are read again, and what is read is compared.
+    const chunks = found.fresh ? 0 : found.chunks
+    if (found.diffId !== undefined) return { ...found, kept: lease.end(chunks) }
     lease.end(0)
-    const { plan, size, chunks } = found
+    const { plan, size } = found
     const recipe = { kind: 'store', plan, owner: task.owner } as const
-    const { diffId, isKept } = await this.pool.hashTogether(recipe, size, subject, () => memory(chunks))
-    return { ...found, diffId, kept: isKept ? lease.end(chunks) : undefined }
+    const large = await this.pool.hashTogether(recipe, size, subject, () => memory(chunks), recheck)
+    return { ...found, diffId: large.diffId, kept: large.isKept ? lease.end(chunks) : undefined }
   }
 
   /** The checksum pass of what has a recipe. */

@@ -3,8 +3,8 @@
  * archive and gives its size before its bytes, so every layer is produced twice: a checksum pass, for all layers at
  * once on the pool, then a streaming pass in order, as soon as the next layer's checksum is known. Both passes write
  * from one plan of the layer, made by a single walk; the streaming pass looks at each file once more and fails when
- * it is not the one that was planned. Nothing is stored but plans: contents go from the file system through a few
- * shared buffers to the output.
+ * it is not the one that was planned. Nothing is stored but plans, and 32 MiB of small files' contents at most: all else goes from
+ * the file system through a few shared buffers to the output.
  */
 import { createHash } from 'node:crypto'
 import { aborted, asImageError, handled, ImageError } from '../errors.js'
@@ -45,7 +45,7 @@ export async function writeInOrder(
     const comparing: Promise<void>[] = []
     const layers = image.layers.map((layer, i) => {
       const told = async (): Promise<Passed> => {
-        const passed = await passes.of(layer, true)
+        const passed = await passes.of(layer, !context.verify)
         const { source } = layer
         context.emit({ type: 'layer-planned', number: i + 1, source, size: passed.size })
         return passed
@@ -92,12 +92,15 @@ function producedOf(passed: Passed, context: WriteContext): Planned {
  */
 function isBeside(passed: Passed, { verify, workshop }: WriteContext): boolean {
   if (!passed.claimed) return false
-  if (passed.remembered) return !verify && !passed.fresh && workshop.threads >= ENOUGH
+  if (passed.remembered) return !verify && !passed.fresh && workshop.threads >= ENOUGH && passed.size >= WORTH
   return isLink(passed) || (!verify && isPlain(passed.recipe))
 }
 
 /** Threads with which a pass is no burden for the one that makes what is streamed. */
 const ENOUGH = 3
+
+/** Bytes: a smaller layer is hashed on this thread in less than a pass takes to begin. */
+const WORTH = 2 << 20
 
 async function compareBeside(layer: Layer, passed: Passed, context: WriteContext): Promise<void> {
   if (!isBeside(passed, context)) return

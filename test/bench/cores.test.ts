@@ -6,7 +6,7 @@ import type { Costs, LayerCosts, Way } from '../../bench/cores/model.js'
 
 const NOTHING: Costs = { layers: [], hash: 0, write: 0, take: 0, start: 0, thread: 0 }
 const layer = (costs: Partial<LayerCosts>): LayerCosts => {
-  return { bytes: 1 << 20, walk: 0, read: 0, produce: 0, isMost: false, ...costs }
+  return { bytes: 1 << 20, walk: 0, read: 0, produce: 0, produceKept: 0, chunks: 0, isMost: false, ...costs }
 }
 const seconds = (costs: Partial<Costs>, cores: number, way: Partial<Way> = {}): number => {
   const full = { cores, threads: cores, readers: 2, known: 'no' as const, ...way }

@@ -46,7 +46,7 @@ function scene(size = MIB): Scene {
   const large = join(directory, 'large')
   writeFileSync(file, Buffer.alloc(size))
   // More than the ring between threads holds, so that a reader who takes nothing keeps the file from being streamed.
-  writeFileSync(large, Buffer.alloc(2 * size + 6 * MIB))
+  writeFileSync(large, Buffer.alloc(2 * size + 9 * MIB))
   makeCustomisation(join(directory, 'customisation'), Buffer.alloc(size))
   return {
     conf: writeConf(directory, {
@@ -94,18 +94,22 @@ async function buildFile({ conf, output }: Scene, codes: string[], onEvent?: (ev
 }
 
 describe('into a pipe, changed between the passes', { skip }, () => {
-  for (const which of ['file', 'customisation'] as const)
-    test(`the ${which} is found out by its digest`, async () => {
-      const it = scene()
+  for (const [which, size] of [
+    ['file', MIB],
+    ['file', 4096],
+    ['customisation', MIB],
+  ] as const)
+    test(`the ${which} of ${size} bytes is found out by its digest`, async () => {
+      const it = scene(size)
       const mapping = new Mapping(it[which])
       // The mapping is there, and its page is written to already; fresh files are compared without being asked for.
-      await mapping.write(MIB - 1, 0)
+      await mapping.write(size - 1, 0)
       await settled(it.file)
       const before = looksOf(it[which])
       const output = new PassThrough({ highWaterMark: 1 })
       let waiting = 3
       const change = async (): Promise<void> => {
-        await mapping.write(MIB - 1, 1)
+        await mapping.write(size - 1, 1)
         output.resume()
       }
       const onEvent = ({ type }: BuildEvent): void => {

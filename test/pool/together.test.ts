@@ -1,11 +1,11 @@
 /** Large layers that several threads read: the same bytes as one thread's, and every failure is told. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { type ChecksumTask, checksumLayer } from '../../src/layers/checksum.js'
+import { type ChecksumTask, checksumLayer, planLayer } from '../../src/layers/checksum.js'
 import { type Digest, fromHex } from '../../src/model/digest.js'
 import type { Owner } from '../../src/model/owner.js'
 import type { StoreRecipe } from '../../src/model/recipe.js'
@@ -14,6 +14,7 @@ import { Workshop } from '../../src/pool/workshop.js'
 import { PART_BYTES } from '../../src/ring/parts.js'
 import { HARD_CASES } from '../support/hard-cases.js'
 import { scratchDirectory } from '../support/scratch.js'
+import { settled } from '../support/settled.js'
 
 const root = scratchDirectory()
 const SIGNAL = new AbortController().signal
@@ -43,6 +44,8 @@ function makePaths(): { paths: string[]; owner: Owner } {
 }
 
 const task: ChecksumTask = makePaths()
+// Nothing is kept of fresh files.
+await settled(...task.paths)
 const alone = checksumLayer(task)
 const recipe: StoreRecipe = { kind: 'store', plan: alone.plan, owner: OWNER }
 
@@ -82,12 +85,10 @@ describe('a large layer', () => {
     test(`has the digest that one thread finds, with ${threads}`, () =>
       withPool(threads, async (pool, done) => {
         const expected = { diffId: alone.diffId, isKept: true }
-        const found = await Promise.all(
-          ['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name, () => [])),
-        )
+        const found = await Promise.all(['a', 'b'].map((name) => pool.hashTogether(recipe, alone.size, name)))
         assert.deepEqual(found, [expected, expected])
         // Its memory is used again.
-        assert.deepEqual(await pool.hashTogether(recipe, alone.size, 'c', () => []), expected)
+        assert.deepEqual(await pool.hashTogether(recipe, alone.size, 'c'), expected)
         assert.equal(done.includes('help'), threads > 1)
       }))
 
@@ -149,7 +150,7 @@ describe('a failure', () => {
       async (pool) => {
         const mark = join(root, 'helped')
         process.env.FORSAKEN = mark
-        const found = await pool.hashTogether(recipe, alone.size, 'layer', () => [])
+        const found = await pool.hashTogether(recipe, alone.size, 'layer')
         assert.deepEqual(found, { diffId: alone.diffId, isKept: false })
         assert.equal(existsSync(mark), true)
       },
@@ -167,6 +168,20 @@ describe('a failure', () => {
       FORSAKING,
     ))
 
+  for (const size of [1000, 40 * MIB])
+    test(`of a layer of ${size} bytes to be what it was when it was planned`, () =>
+      withPool(3, async (pool) => {
+        const path = join(root, `planned-${size}`)
+        writeFileSync(path, Buffer.alloc(size))
+        const paths = { paths: [path], owner: OWNER }
+        const planned = planLayer(paths)
+        utimesSync(path, 1, 1)
+        const workshop = new Workshop(pool, 3, () => '')
+        await assert.rejects(workshop.checksum({ ...paths, planned }, 'layer'), { code: 'FILE_CHANGED' })
+        const { size: found } = await workshop.checksum(paths, 'layer')
+        assert.equal(found, planned.size)
+      }))
+
   test('to read a file is the same, whoever reads it', () =>
     withPool(3, async (pool) => {
       const path = join(root, 'shrinking')
@@ -179,12 +194,9 @@ describe('a failure', () => {
         message: /shrinking/,
       })
       rmSync(path)
-      await assert.rejects(
-        pool.hashTogether(shrinking, planned.size, 'layer', () => []),
-        {
-          code: 'FILE_CHANGED',
-          message: /shrinking.*expected it to be there/,
-        },
-      )
+      await assert.rejects(pool.hashTogether(shrinking, planned.size, 'layer'), {
+        code: 'FILE_CHANGED',
+        message: /shrinking.*expected it to be there/,
+      })
     }))
 })
