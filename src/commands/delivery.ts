@@ -39,11 +39,7 @@ export function addDeliveryOptions(command: Command): Command {
       `deliver to ${SYNTAX}; - is standard output; may be repeated`,
       gather,
     )
-    .option(
-      '-j, --jobs <N>',
-      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
-      parseJobs,
-    )
+    .addOption(jobsOption())
     .option(
       '--compress <KIND>',
       'none, gzip[:LEVEL] or zstd[:LEVEL] (default: gzip:4 for registries, none for image layouts)',
@@ -197,7 +193,12 @@ function parseAnnotation(text: string, before: Record<string, string> = {}): Rec
   return { ...before, [key]: value }
 }
 
-export function parseJobs(text: string): number {
+export function jobsOption(): Option {
+  const text = 'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)'
+  return new Option('-j, --jobs <N>', text).argParser(parseJobs)
+}
+
+function parseJobs(text: string): number {
   if (/^\d+$/.test(text)) return Number(text)
   throw new InvalidArgumentError(`expected a whole number from 1, found "${text}".`)
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { ReadOptions } from '../options.js'
 import { reportWarning } from '../report/text.js'
-import { cacheAsked, parseJobs } from './delivery.js'
+import { cacheAsked, jobsOption } from './delivery.js'
 import { addRegistryOptions, type RegistryArguments, registryOptions } from './registry-arguments.js'
 
 export interface ReadArguments extends RegistryArguments {
@@ -13,11 +13,7 @@ export interface ReadArguments extends RegistryArguments {
 
 export function addReadOptions(command: Command): Command {
   command
-    .option(
-      '-j, --jobs <N>',
-      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
-      parseJobs,
-    )
+    .addOption(jobsOption())
     .option(
       '--cache <PLACE>',
       'where digests of layers are remembered: a directory, the "default" one, or redis://HOST:PORT (also: STREAM_LAYERED_IMAGE_CACHE)',

@@ -2,7 +2,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { CompressionOptions } from '../options.js'
 import { log } from '../report/log.js'
-import { cacheAsked, parseCompression, parseJobs } from './delivery.js'
+import { cacheAsked, jobsOption, parseCompression } from './delivery.js'
 import { run } from './run.js'
 
 interface ServeArguments {
@@ -42,11 +42,7 @@ export function serveCommand(program: Command, setStatus: (status: number) => vo
       (name: string, before: string[]) => [...before, name],
       [],
     )
-    .option(
-      '-j, --jobs <N>',
-      'run N worker threads (default: NIX_BUILD_CORES, or all cores, up to 12)',
-      parseJobs,
-    )
+    .addOption(jobsOption())
     .option(
       '--compress <KIND>',
       'gzip[:LEVEL] or zstd[:LEVEL]: layers are compressed into temporary files first (default: they go as they are)',

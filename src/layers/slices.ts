@@ -5,7 +5,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { FileRange, Recipe } from '../model/recipe.js'
 import { fsPath } from '../python/fs-encoding.js'
-import { type ArchiveCursor, attemptRead, OPEN_FLAGS, seekArchive, writeArchive } from './archive.js'
+import { type ArchiveCursor, seekArchive, writeArchive } from './archive.js'
+import { attemptRead, OPEN_FLAGS } from './file-contents.js'
 import { changed, expectSame } from './fingerprint.js'
 import type { PartSink } from './sink.js'
 

@@ -20,6 +20,7 @@ import { CLOSED, createRing, READ, type RingMemory } from '../ring/layout.js'
 import { Helping, type Job } from './helping.js'
 import { Here } from './here.js'
 import { compressing, createPiecesFor, reading, sizeToCompress } from './jobs.js'
+import { PassQueue } from './pass-queue.js'
 import { Spare } from './spare.js'
 import { WorkerThreads } from './worker-threads.js'
 
@@ -28,12 +29,6 @@ type Output<K extends keyof Tasks> = Tasks[K]['output']
 
 /** What a thread has done. @param subject what it was about */
 export type OnWork = (task: keyof Tasks, subject: string, work: ThreadWork) => void
-
-/** A pass that waits for its turn. */
-interface QueuedPass {
-  pass(): AnyPass
-  settle(reply: Reply<Output<Pass>>): void
-}
 
 /**
  * From so many threads on others help to stream. With two, this one and the reader have a core, and a helper is in their
@@ -44,10 +39,7 @@ const ENOUGH = 3
 export class LayerPool {
   private readonly threads: WorkerThreads
   private readonly limit = pLimit(1)
-  private readonly queue: QueuedPass[] = []
-  /** Passes that everything will wait for: begun beside the others, not behind them. */
-  private readonly long: QueuedPass[] = []
-  private running = 0
+  private readonly queue = new PassQueue()
   private readonly helping = new Helping()
   private readonly pieces: Spare<PieceMemory>
   private readonly rings = new Spare(createRing)
@@ -101,9 +93,8 @@ export class LayerPool {
         if (reply.ok) resolve(reply.value as Output<K>)
         else reject(failure(kind, subject, reply.error))
       }
-      const queue = isLong ? this.long : this.queue
       const pass = (): AnyPass => ({ kind, input: typeof input === 'function' ? input() : input }) as AnyPass
-      queue.push({ pass, settle })
+      this.queue.add({ pass, settle }, isLong)
     })
     if (this.limit.activeCount >= this.limit.concurrency) this.helping.dismiss()
     if (isLong) this.start()
@@ -140,23 +131,11 @@ export class LayerPool {
   }
 
   private async takeTurn(): Promise<void> {
-    const next = this.next()
-    if (next === undefined) return this.help()
-    this.running++
-    try {
-      next.settle(await this.runAnywhere(next.pass))
-    } finally {
-      this.running--
-    }
+    const isDone = await this.queue.runNext(async ({ pass, settle }) => settle(await this.runAnywhere(pass)))
+    if (!isDone) return this.help()
     // What waited for a result, the streaming pass maybe, takes the thread before the next pass does.
     if (this.isStarted) await setImmediate()
     if (this.helping.isWanted) this.askForTurn()
-  }
-
-  /** One turn always has the passes in their order, since the streaming pass waits for the first of them. */
-  private next(): QueuedPass | undefined {
-    const isFirst = this.running === 0
-    return isFirst ? (this.queue.shift() ?? this.long.shift()) : (this.long.shift() ?? this.queue.shift())
   }
 
   /** Whoever asked gets a reply, whatever happens. */

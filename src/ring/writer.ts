@@ -15,7 +15,7 @@ import {
 import type { Part, Parts } from './parts.js'
 
 /** Fills slots, each of which one thread alone may fill. */
-export class SlotFiller {
+class SlotFiller {
   private readonly slots: Buffer[]
   readonly control: Int32Array
 
