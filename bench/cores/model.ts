@@ -38,8 +38,8 @@ export interface Way {
   /** How many threads with nothing to do may read for another. */
   readers: number
   /**
-   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes (with one or two
-   * threads), or by checksum passes for which the streaming does not wait.
+   * Whether digests are remembered, and how they are compared: not at all, by the main thread as it writes, or by checksum
+   * passes for which the streaming does not wait.
    */
   known: 'no' | 'trusted' | 'compared' | 'beside'
 }

@@ -66,11 +66,12 @@ export class ChecksumPasses {
     if (plan?.diffId !== undefined)
       return { ...plan, diffId: plan.diffId, remembered: false, isUnproven: false }
     const key = memory.isOn && plan === undefined ? await layer.key() : undefined
-    const summed = await layer.checksum(key?.narHashes !== undefined, keeps)
+    const isUnproven = key !== undefined && key.narHashes === undefined
+    // What proves it is that its files are read once more.
+    const summed = await layer.checksum(key?.narHashes !== undefined, keeps && !isUnproven)
     // The store's own hashes prove it; of other files only their times speak.
     if (key?.narHashes !== undefined)
       await memory.remember(layer, PLAIN, { ...summed, digest: summed.diffId, blobSize: summed.size })
-    const isUnproven = key !== undefined && key.narHashes === undefined
     return { ...summed, remembered: false, isUnproven }
   }
 
@@ -95,11 +96,6 @@ export class ChecksumPasses {
       return { ...planned, ...recalled, claimed: true }
     }
     return { ...recalled, plan }
-  }
-
-  /** Reads a layer and compares it with what was recalled of it. @throws ImageError CACHE_STALE */
-  async confirm(layer: Layer, recalled: Named): Promise<void> {
-    await this.prove(layer, recalled, (await layer.checksum(false)).diffId)
   }
 
   /**

@@ -42,7 +42,7 @@ export async function writeInOrder(
   const onAbort = (): void => stop(aborted(signal.reason))
   signal.addEventListener('abort', onAbort)
   try {
-    const comparing: Promise<void>[] = []
+    const comparing: Promise<unknown>[] = []
     const layers = image.layers.map((layer, i) => {
       const told = async (): Promise<Passed> => {
         const passed = await passes.of(layer, !context.verify)
@@ -51,7 +51,7 @@ export async function writeInOrder(
         return passed
       }
       const passed = handled(told())
-      comparing.push(passed.then((known) => compareBeside(layer, known, context)))
+      comparing.push(passed.then(async (known) => isBeside(known, context) && passes.compare(layer)))
       return { layer, passed, bytes: stream.queue(passed.then((known) => producedOf(known, context))) }
     })
     // A layer that is another ends the build at once.
@@ -85,27 +85,12 @@ function producedOf(passed: Passed, context: WriteContext): Planned {
 }
 
 /**
- * Whether the layer is compared with its diff ID by a pass of its own, on all threads beside the streaming; the archive does
- * not end before. So are parts of a base's plain archive (2.5 GB: 1.8 s, 2.0 s when one thread reads and hashes it), and what
- * is remembered of store paths, if there is a thread for it: this one cannot hash as fast as several make a pipe's bytes.
- * With `--verify` the very bytes that are written are hashed, and of a link none are; so are those of fresh files.
+ * Whether the layer is a part of a base's plain archive: it is compared with its diff ID by a pass of its own, on all
+ * threads beside the copying, and the archive does not end before (a base of 2.5 GB: 1.8 s, 2.0 s when one thread reads and
+ * hashes it). With `--verify` the very bytes that are written are hashed, and of a link none are.
  */
-function isBeside(passed: Passed, { verify, workshop }: WriteContext): boolean {
-  if (!passed.claimed) return false
-  if (passed.remembered) return !verify && !passed.fresh && workshop.threads >= ENOUGH && passed.size >= WORTH
-  return isLink(passed) || (!verify && isPlain(passed.recipe))
-}
-
-/** Threads with which a pass is no burden for the one that makes what is streamed. */
-const ENOUGH = 3
-
-/** Bytes: a smaller layer is hashed on this thread in less than a pass takes to begin. */
-const WORTH = 2 << 20
-
-async function compareBeside(layer: Layer, passed: Passed, context: WriteContext): Promise<void> {
-  if (!isBeside(passed, context)) return
-  if (passed.remembered) await context.passes.confirm(layer, passed)
-  else await context.passes.compare(layer)
+function isBeside(passed: Passed, { verify }: WriteContext): boolean {
+  return passed.claimed && !passed.remembered && (isLink(passed) || (!verify && isPlain(passed.recipe)))
 }
 
 /** Its bytes are those of another member, and are not written. */

@@ -73,7 +73,8 @@ function blobsOf(blobs: readonly ServedBlob[]): Map<Digest, ServedBlob> {
 
 async function offerPlain(layer: Layer, { workshop, passes, verify }: OfferContext): Promise<OfferedLayer> {
   const recalled = await passes.recall(layer)
-  if (recalled !== undefined && verify) await passes.confirm(layer, recalled)
+  if (recalled !== undefined && verify)
+    await passes.prove(layer, recalled, (await layer.checksum(false)).diffId)
   // Most clients have it already, so that one that is known is planned when somebody takes it.
   const passing = recalled ?? (await passes.of(layer))
   const { diffId, size } = passing
