@@ -2,8 +2,8 @@
 import { KEPT_CHUNK, type KeptMemory } from '../layers/kept.js'
 import type { KeptContents } from '../model/layer.js'
 
-/** Chunks there are at most, whatever the image's size: 32 MiB. */
-const MOST = (32 << 20) / KEPT_CHUNK
+/** Chunks there are at most, whatever the image’s size: 16 MiB. */
+const MOST = (16 << 20) / KEPT_CHUNK
 
 /** Chunks for a layer of which nothing is known yet. */
 const A_LAYER = MOST / 8

@@ -3,7 +3,7 @@
  * archive and gives its size before its bytes, so every layer is produced twice: a checksum pass, for all layers at
  * once on the pool, then a streaming pass in order, as soon as the next layer's checksum is known. Both passes write
  * from one plan of the layer, made by a single walk; the streaming pass looks at each file once more and fails when
- * it is not the one that was planned. Nothing is stored but plans, and 32 MiB of small files' contents at most: all else goes from
+ * it is not the one that was planned. Nothing is stored but plans, and 16 MiB of small files' contents at most: all else goes from
  * the file system through a few shared buffers to the output.
  */
 import { createHash } from 'node:crypto'

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { KEPT_CHUNK } from '../../src/layers/kept.js'
 import { Keeping } from '../../src/pool/keeping.js'
 
-const ALL = (32 << 20) / KEPT_CHUNK
+const ALL = (16 << 20) / KEPT_CHUNK
 
 /** How many chunks a keeping still has. */
 function left(keeping: Keeping): number {
@@ -14,7 +14,7 @@ function left(keeping: Keeping): number {
   return chunks.length
 }
 
-test('there are 32 MiB, of which one layer gets a part', () => {
+test('there are 16 MiB, of which one layer gets a part', () => {
   const keeping = new Keeping()
   assert.equal(left(keeping), ALL)
   const leases = Array.from({ length: 20 }, () => keeping.lease())
