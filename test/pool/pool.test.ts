@@ -36,6 +36,21 @@ test('a worker that exits, throws what is no Error, or runs out of memory is tha
   await pool.close()
 })
 
+test('a pass whose input cannot be made fails, also on this thread', async () => {
+  const pool = new LayerPool(1, SIGNAL)
+  const noInput = (): never => {
+    throw new RangeError('no memory')
+  }
+  for (const start of [() => {}, () => pool.start()]) {
+    start()
+    await assert.rejects(pool.pass('plan', noInput, 'layer X'), {
+      code: 'WORKER_FAILED',
+      message: /no memory/,
+    })
+  }
+  await pool.close()
+})
+
 test('threads start without requiring an ES module: Node ends the process when one is stopped while it does', () => {
   const worker = fileURLToPath(new URL('../../workers/layer.cjs', import.meta.url))
   const options = ['--no-experimental-require-module', '-e', 'require(process.argv[1])', worker]
