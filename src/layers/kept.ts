@@ -1,6 +1,6 @@
 /**
  * Contents of small files, kept between a layer's two passes: to open such a file once more takes longer than to keep what is
- * in it. Both passes go by the layer's plan, which gives each file its place (`Entry.place`). Memory is bounded: files
+ * in it. Both passes go by the layer's plan, which gives each file its place (`PlacedEntry.place`). Memory is bounded: files
  * whose place is beyond it are read twice, as large ones are.
  */
 
