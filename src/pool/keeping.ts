@@ -2,7 +2,7 @@
 import { KEPT_CHUNK, type KeptMemory } from '../layers/kept.js'
 import type { KeptContents } from '../model/layer.js'
 
-/** Chunks there are at most, whatever the image’s size: 16 MiB. */
+/** Chunks there are at most, whatever the image's size: 16 MiB. */
 const MOST = (16 << 20) / KEPT_CHUNK
 
 /** Chunks for a layer of which nothing is known yet. */

@@ -18,13 +18,16 @@ export class PassQueue {
     queue.push(pass)
   }
 
-  /** @param run does the next pass, and does not throw @returns whether there was one */
+  /** @param run does the next pass @returns whether there was one */
   async runNext(run: (next: QueuedPass) => Promise<void>): Promise<boolean> {
     const next = this.next()
     if (next === undefined) return false
     this.running++
-    await run(next)
-    this.running--
+    try {
+      await run(next)
+    } finally {
+      this.running--
+    }
     return true
   }
 

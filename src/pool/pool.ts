@@ -76,7 +76,7 @@ export class LayerPool {
 
   /**
    * Queues a task of the checksum pass, or one in its place.
-   * @param input or what gives it when its turn has come, once for this thread and once for another
+   * @param input or what gives it when its turn has come, and once more for another thread where this one does not do it
    * @param subject what the task is about, for messages
    * @param isLong whether it is thought to take longer than all others
    * @throws ImageError as {@link run}

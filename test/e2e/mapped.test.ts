@@ -94,12 +94,15 @@ async function buildFile({ conf, output }: Scene, codes: string[], onEvent?: (ev
 }
 
 describe('into a pipe, changed between the passes', { skip }, () => {
-  for (const [which, size] of [
-    ['file', MIB],
-    ['file', 4096],
-    ['customisation', MIB],
+  const cache = { verify: false, cache: join(root, 'cache') }
+  for (const [which, size, how] of [
+    ['file', MIB, { verify: true }],
+    ['file', 4096, { verify: true }],
+    // What a cache is to remember is read a second time first.
+    ['file', 4096, cache],
+    ['customisation', MIB, { verify: true }],
   ] as const)
-    test(`the ${which} of ${size} bytes is found out by its digest`, async () => {
+    test(`the ${which} of ${size} bytes is found out by its digest, with ${Object.keys(how)}`, async () => {
       const it = scene(size)
       const mapping = new Mapping(it[which])
       // The mapping is there, and its page is written to already; fresh files are compared without being asked for.
@@ -115,7 +118,7 @@ describe('into a pipe, changed between the passes', { skip }, () => {
       const onEvent = ({ type }: BuildEvent): void => {
         if (type === 'layer-checksummed' && --waiting === 0) void change()
       }
-      await assert.rejects(buildImage({ conf: it.conf, output, verify: true, onEvent }), (error) => {
+      await assert.rejects(buildImage({ conf: it.conf, output, ...how, onEvent }), (error) => {
         assert.ok(error instanceof ImageError)
         assert.equal(error.code, 'FILE_CHANGED', error.message)
         assert.match(error.message, /expected sha256:[0-9a-f]{64}, found sha256:[0-9a-f]{64}/)
